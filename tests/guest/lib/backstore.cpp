@@ -52,6 +52,8 @@ const char *plugin_module(Plugin p)
 
 Status ensure_target_core()
 {
+	// The core's default dbroot, which it looks for when it is loaded: APTPL and ALUA files.
+	LIO_CHECK(make_dirs("/etc/target/pr"));
 	if (!exists("/sys/kernel/config"))
 		LIO_CHECK(load_module("configfs"));
 	if (!exists(target_root)) {
@@ -60,8 +62,7 @@ Status ensure_target_core()
 			return sys_error("/sys/kernel/config", "mount configfs on");
 		LIO_CHECK(load_module("target_core_mod"));
 	}
-	// rtslib's dbroot: APTPL and ALUA files of the core go below it.
-	return make_dirs("/etc/target/pr");
+	return {};
 }
 
 BackstoreSpec ramdisk_spec(const std::string &name, uint64_t bytes, bool null_io)

@@ -5,8 +5,11 @@
 
 #include <cstdio>
 
+#include <fcntl.h>
+
 #include "module.hpp"
 #include "seed.hpp"
+#include "test_env.hpp"
 
 namespace lio::test {
 
@@ -64,7 +67,8 @@ Result<std::string> LoopLun::child_node(const char *kind, milliseconds limit) co
 		if (!names || names->empty())
 			return false;
 		node = "/dev/" + names->front();
-		return exists(node);
+		// A disk's node is there before it can be opened, and opening waits for sd's probe.
+		return open_fd(node, O_RDONLY | O_NONBLOCK).ok();
 	}));
 	return node;
 }
@@ -124,6 +128,8 @@ Status LoopTarget::drop_nexus(milliseconds limit)
 
 Result<LoopLun> LoopTarget::add_lun(uint64_t lun, const Backstore &backstore) const
 {
+	// sd of 6.12 asks for the IO Advice Hints subpage, and the distribution's core complains.
+	expect_dmesg("^MODE SENSE: unimplemented page/subpage: 0x0a/0x05$", Need::optional);
 	LIO_TRY(Removal dir, make_dir_guard(tpg() + "/lun/lun_" + std::to_string(lun)));
 	LIO_TRY(Removal link, make_link_guard(backstore.path(), dir.path() + "/" + backstore.name()));
 	return LoopLun(tpg(), lun, std::move(dir), std::move(link));
@@ -156,6 +162,7 @@ Result<LoopDisk> LoopDisk::create(const BackstoreSpec &spec)
 	LIO_TRY(Backstore b, Backstore::create(spec));
 	LIO_TRY(LoopTarget t, LoopTarget::create());
 	LIO_TRY(LoopLun l, t.add_lun(0, b));
+	LIO_CHECK(l.block_node(seconds(60)));
 	return LoopDisk{std::move(b), std::move(t), std::move(l)};
 }
 

@@ -87,7 +87,8 @@ Status ensure_loopback();
 /// A fresh naa.5… name.
 std::string fresh_naa();
 
-/// The common case: a backstore on LUN 0 of a target of its own.
+/// The common case: a backstore on LUN 0 of a target of its own, ready as a disk (a disk that is
+/// removed while sd still probes it makes noise in the log).
 struct LoopDisk {
 	Backstore backstore;
 	LoopTarget target;

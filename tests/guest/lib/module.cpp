@@ -19,21 +19,13 @@ std::string sys_module(std::string name)
 	return "/sys/module/" + name;
 }
 
-/// srcversion of the file modprobe would load, and whether that file lies in updates/.
-struct OnDisk {
-	std::string file, srcversion;
-	bool updates() const { return file.find("/updates/") != std::string::npos; }
-};
-
-Result<OnDisk> on_disk(const std::string &name)
+/// The file modprobe would load.
+Result<std::string> module_file(const std::string &name)
 {
-	OnDisk d;
-	LIO_TRY(d.file, run_ok({"modinfo", "-F", "filename", name}));
-	LIO_TRY(d.srcversion, run_ok({"modinfo", "-F", "srcversion", name}));
-	for (std::string *s : {&d.file, &d.srcversion})
-		while (!s->empty() && s->back() == '\n')
-			s->pop_back();
-	return d;
+	LIO_TRY(std::string file, run_ok({"modinfo", "-F", "filename", name}));
+	while (!file.empty() && file.back() == '\n')
+		file.pop_back();
+	return file;
 }
 
 } // namespace
@@ -59,16 +51,17 @@ bool module_is_ours(const std::string &name)
 
 Status verify_module(const std::string &name)
 {
-	std::string path = sys_module(name) + "/srcversion";
-	if (!exists(path)) // built in, or a kernel without srcversions
+	std::string note_path = sys_module(name) + "/notes/.note.gnu.build-id";
+	if (!exists(note_path)) // built into the kernel
 		return {};
-	LIO_TRY(std::string running, read_value(path));
-	LIO_TRY(OnDisk disk, on_disk(name));
-	if (running != disk.srcversion)
-		return Error{EINVAL, disk.file, "running srcversion " + running + " is not that of"};
-	if (disk.updates() != module_is_ours(name))
-		return Error{EINVAL, disk.file,
-			     std::string(module_is_ours(name) ? "asked for ours, got " : "asked for stock, got ")};
+	LIO_TRY(std::string note, read_file(note_path));
+	LIO_TRY(std::string file, module_file(name));
+	LIO_TRY(std::string image, read_file(file));
+	if (image.find(note) == std::string::npos)
+		return Error{EINVAL, file, "the running module's build id is not that of"};
+	bool updates = file.find("/updates/") != std::string::npos;
+	if (updates != module_is_ours(name))
+		return Error{EINVAL, file, updates ? "asked for stock, got" : "asked for ours, got"};
 	return {};
 }
 

@@ -14,7 +14,8 @@ std::string kernel_release();
 
 bool module_loaded(const std::string &name);
 /// modprobe with parameters. Afterwards the loaded module must be the one the lab asked for:
-/// for names in LAB_OURS its srcversion is that of /lib/modules/REL/updates, for others it is not.
+/// for names in LAB_OURS that of /lib/modules/REL/updates, by its build id (not every module has
+/// a srcversion), for others the distribution's.
 Status load_module(const std::string &name, const std::vector<std::string> &params = {});
 /// modprobe -r's work by rmmod, within @limit; ENOENT when it is not loaded.
 Status unload_module(const std::string &name, milliseconds limit = seconds(30));

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "clients.hpp"
+
+#include <csignal>
+#include <cstring>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "backstore.hpp"
+#include "file.hpp"
+#include "module.hpp"
+#include "test_env.hpp"
+
+namespace lio::test {
+
+namespace {
+
+bool dbus_answers()
+{
+	Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	sockaddr_un sa = {};
+	sa.sun_family = AF_UNIX;
+	strcpy(sa.sun_path, "/run/dbus/system_bus_socket");
+	return connect(fd.get(), reinterpret_cast<sockaddr *>(&sa), sizeof(sa)) == 0;
+}
+
+} // namespace
+
+Status ensure_dbus()
+{
+	if (dbus_answers())
+		return {};
+	LIO_CHECK(make_dirs("/run/dbus"));
+	(void)::remove("/run/dbus/pid"); // of an instance that is dead: nobody answers
+	LIO_CHECK(run_ok({"dbus-daemon", "--system", "--fork"}));
+	return wait_until(Deadline(seconds(20)), "the system bus", dbus_answers);
+}
+
+Result<std::string> targetcli(const std::vector<std::string> &commands, milliseconds limit)
+{
+	LIO_CHECK(ensure_dbus());
+	SpawnOptions opts;
+	for (const auto &c : commands)
+		opts.input += c + "\n";
+	opts.input += "exit\n";
+	return run_ok({"targetcli"}, limit, opts);
+}
+
+static Status targetctl(std::vector<std::string> args)
+{
+	args.insert(args.begin(), "targetctl");
+	LIO_CHECK(ensure_dbus());
+	LIO_TRY(std::string out, run_ok(std::move(args), seconds(120)));
+	// It reports what it could not restore in words, with status 0.
+	if (out.find("rror") != std::string::npos || out.find("ailed") != std::string::npos ||
+	    out.find("ould not") != std::string::npos)
+		return Error{EIO, "targetctl", "complaint '" + out + "' of"};
+	return {};
+}
+
+Status targetctl_save(const std::string &json_file)
+{
+	return targetctl({"save", json_file});
+}
+
+Status targetctl_restore(const std::string &json_file)
+{
+	return targetctl({"restore", json_file});
+}
+
+Status targetctl_clear()
+{
+	LIO_CHECK(targetctl({"clear"}));
+	LIO_TRY(auto names, list_dir(target_root));
+	for (const auto &name : names)
+		if (name != "core" && name != "version" && name != "dbroot")
+			if (Status s = remove_dir_within(target_root + "/" + name, removal_limit);
+			    !s && s.code() != ENOTDIR)
+				return s;
+	return {};
+}
+
+bool process_has_open(pid_t pid, const std::string &node)
+{
+	std::string dir = "/proc/" + std::to_string(pid) + "/fd";
+	for (const auto &fd : list_dir(dir).value_or({}))
+		if (read_link(dir + "/" + fd).value_or({}) == node)
+			return true;
+	return false;
+}
+
+Result<TcmuRunner> TcmuRunner::start()
+{
+	LIO_CHECK(ensure_dbus());
+	// The distribution's module forgets a device before the handler has answered its removal.
+	if (!module_is_ours("target_core_user"))
+		expect_dmesg("^tcmu nl cmd 2/0 completion could not find device", Need::optional);
+	LIO_TRY(Process p, Process::spawn({"tcmu-runner"}));
+	return TcmuRunner(std::move(p));
+}
+
+Status TcmuRunner::wait_owns(const std::string &backstore_name, milliseconds limit)
+{
+	Deadline deadline(limit);
+	LIO_TRY(std::string node, uio_node(backstore_name, limit));
+	Status s = wait_until(deadline, "tcmu-runner to open " + node,
+			      [&] { return process_has_open(process_.pid(), node) || !process_.running(); });
+	if (!process_.running())
+		return Error{ECHILD, "tcmu-runner", "it ended (" + process_.output() + "):"};
+	return s;
+}
+
+Status TcmuRunner::kill9()
+{
+	LIO_CHECK(process_.kill(SIGKILL));
+	LIO_CHECK(process_.wait(seconds(30)));
+	return {};
+}
+
+} // namespace lio::test
