@@ -76,7 +76,8 @@ int decode(int status)
 Result<Process> Process::spawn(std::vector<std::string> argv, const SpawnOptions &opts)
 {
 	LIO_TRY(Fd in, memory_file("stdin", opts.input));
-	LIO_TRY(Fd out, memory_file("output"));
+	LIO_TRY(Fd out, opts.log_file.empty() ? memory_file("output")
+					      : open_fd(opts.log_file, O_RDWR | O_CREAT | O_TRUNC, 0644));
 	pid_t parent = getpid();
 	pid_t pid = fork();
 	if (pid < 0)

@@ -18,6 +18,7 @@ struct SpawnOptions {
 	std::string input{}; ///< what the child reads on stdin
 	std::string netns{}; ///< name of the network namespace to run in (ip netns)
 	std::vector<std::pair<std::string, std::string>> env{}; ///< added to the environment
+	std::string log_file{}; ///< where the output goes instead of memory; output() reads it
 };
 
 struct Exit {
