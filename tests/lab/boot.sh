@@ -81,7 +81,7 @@ qemu_ports() {
 	qemu_port ctl "pipe,path=$run/ctl"
 	qemu_port out "file,path=$run/out.tar"
 	if [[ $MODE == terminal ]]; then
-		QEMU+=(-chardev stdio,id=terminal,signal=off -device virtconsole,chardev=terminal)
+		QEMU+=(-chardev "stdio,id=terminal,signal=off" -device "virtconsole,chardev=terminal")
 	else
 		qemu_port stdout "file,path=$run/stdout"
 		[[ -n $MERGED ]] || qemu_port stderr "file,path=$run/stderr"

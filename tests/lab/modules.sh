@@ -74,18 +74,18 @@ modules_stage() {
 	rm -rf -- "$tmp/root" "$tmp/depmod.conf"
 }
 
-# modules_dir KERNEL CHOICE: prints the entry: modules/ (updates, indexes) and the file "expected".
+# modules_dir KERNEL KODIR CHOICE: prints the entry: modules/ (updates, indexes) and the file "expected".
 modules_dir() {
-	local kernel=$1 choice=$2 release stock kodir dir files=()
+	local kernel=$1 kodir=$2 choice=$3 release stock dir chosen files=()
 
 	release=$(kernel_release "$kernel")
 	stock=$(kernel_dir "$kernel")
-	kodir=$REPO/build/ko-$release
-	files=$(modules_chosen "$kodir" "$choice")
-	mapfile -t files < <(sed '/^$/d' <<<"$files")
-	dir=$LAB_CACHE/modules/$(key "$stock" "$(file_sum "$LAB_DIR/modules.sh" "${files[@]}")" "${files[@]##*/}")
+	chosen=$(modules_chosen "$kodir" "$choice")
+	[[ -z $chosen ]] || mapfile -t files <<<"$chosen"
+	dir=$LAB_CACHE/modules/$(key "$stock" "$(file_sum "$LAB_DIR/modules.sh" "${files[@]}")" "${files[@]#"$kodir"}")
 	cache_make "$dir" modules_stage "$release" "$stock/modules" "${files[@]}"
 	touch "$dir"
+	cache_trim modules 40
 	echo "$dir"
 }
 

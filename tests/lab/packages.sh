@@ -8,6 +8,18 @@ KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
 package_list() { sed 's/#.*//' "$1" | tr -s ' \t' '\n' | sed '/^$/d'; }
 
+# Commands stand for the packages: asking dpkg at each run would be slow.
+host_ready() {
+	local command
+
+	for command in qemu-system-x86_64 mmdebstrap mke2fs cpio depmod busybox readelf setpriv flock xz zstd; do
+		if ! command -v "$command" >/dev/null; then
+			setup_host
+			return
+		fi
+	done
+}
+
 host_missing() {
 	local installed
 
@@ -22,7 +34,8 @@ setup_host() {
 	missing=$(host_missing)
 	[[ -n $missing ]] || return 0
 	say "packages the host lacks:"
-	sed 's/^/  /' <<<"$missing" >&2
+	# shellcheck disable=SC2086
+	printf '  %s\n' $missing >&2
 	if [[ $(id -u) -ne 0 ]]; then
 		die "install them as root:  apt-get install --no-install-recommends $(tr '\n' ' ' <<<"$missing")"
 	fi
@@ -40,6 +53,7 @@ setup_host() {
 mirror() {
 	local uri
 
+	# shellcheck disable=SC2016
 	uri=$(apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
 		awk -v r="$1" '$1 == r && $2 == "main" && $3 ~ /debian(-security)?\/?$/ { print $3; exit }')
 	echo "${uri:-$2}"
@@ -127,7 +141,7 @@ apt_field() {
 	APT_CONFIG=$APT_DIR/apt.conf apt-cache show --no-all-versions "$1" | sed -n "s/^$2: //p" | head -n 1
 }
 
-apt_depends() { apt_field "$1" Depends | tr ',|' '\n\n' | sed 's/^ *//; s/ .*//'; }
+apt_depends() { apt_field "$1" Depends | sed 's/[,|]/\n/g' | sed 's/^ *//; s/ .*//'; }
 
 apt_versions() {
 	local package

@@ -13,10 +13,12 @@ BOOT_LIMIT=180
 # A program that still runs this long after an oops is not going to end.
 OOPS_GRACE=20
 
-OPT_KERNEL=6.12 OPT_OURS=all OPT_TIMEOUT='' OPT_MEM=1500 OPT_SMP='' OPT_ICOUNT='' OPT_APPEND='' OPT_OUT=''
+# shellcheck disable=SC2034
+OPT_KERNEL=6.12 OPT_KODIR='' OPT_OURS=all OPT_TIMEOUT='' OPT_MEM=1500 OPT_SMP='' OPT_ICOUNT='' OPT_APPEND='' OPT_OUT=''
 OPT_FILES=() OPT_DISKS=() PROGRAM=()
 RUN='' QEMU_PID='' TTY_STATE='' MERGED='' MODE=program STREAMS=()
 
+# shellcheck disable=SC2034
 run_options() {
 	while [[ $# -gt 0 ]]; do
 		case $1 in
@@ -28,6 +30,7 @@ run_options() {
 		case $1 in
 		--kernel) OPT_KERNEL=$(kernel_name "$2") ;;
 		--ours) OPT_OURS=$2 ;;
+		--kodir) OPT_KODIR=$2 ;;
 		--timeout) OPT_TIMEOUT=$2 ;;
 		--mem) OPT_MEM=$2 ;;
 		--smp) OPT_SMP=$2 ;;
@@ -57,6 +60,7 @@ run_mode() {
 	fi
 	OPT_TIMEOUT=${OPT_TIMEOUT:-1000000000}
 	[[ $OPT_TIMEOUT =~ ^[1-9][0-9]*$ ]] || die "--timeout wants seconds"
+	# shellcheck disable=SC2034
 	if [[ /dev/fd/1 -ef /dev/fd/2 ]]; then MERGED=1; fi
 }
 
@@ -120,7 +124,7 @@ stage_program() {
 	mkdir "$lab"
 	cp -p "$LAB_DIR/guest/init" "$lab"
 	cp "$2/expected" "$lab/expected"
-	printf '#!/bin/busybox sh\nexec %s\n' "$(shell_quote "${PROGRAM[@]}")" >"$lab/program"
+	printf '#!/bin/busybox sh\nexec /usr/bin/env -- %s\n' "$(shell_quote "${PROGRAM[@]}")" >"$lab/program"
 	chmod 755 "$lab/init" "$lab/program"
 	size=$([[ $MODE != terminal ]] || stty size)
 	cat >"$lab/settings" <<-SETTINGS
@@ -165,7 +169,7 @@ run_prepare() {
 	release=$(kernel_release "$OPT_KERNEL")
 	kernel=$(kernel_dir "$OPT_KERNEL")
 	image=$(image_file)
-	modules=$(modules_dir "$OPT_KERNEL" "$OPT_OURS")
+	modules=$(modules_dir "$OPT_KERNEL" "${OPT_KODIR:-$REPO/build/ko-$release}" "$OPT_OURS")
 	initrd=$(initrd_file "$release" "$kernel")
 	cp "$modules/expected" "$RUN/expected"
 	mkdir "$stage"
@@ -196,14 +200,14 @@ run_start() {
 	QEMU_PID=$!
 	[[ $MODE != terminal ]] || return 0
 	for stream in 1:stdout 2:stderr; do
-		tail -c +1 -f -s 0.1 --pid="$QEMU_PID" "$RUN/${stream#*:}" >&"${stream%:*}" 2>/dev/null &
+		tail -c +1 -f -s 0.1 --pid="$QEMU_PID" "$RUN/${stream#*:}" >&"${stream%:*}" &
 		STREAMS+=($!)
 	done
 }
 
 console_oops() { grep -qE "$OOPS" "$RUN/console.log"; }
 
-# STATE is boot, running, late (told that time is up), done (STATUS is the program's) or died.
+# STATE is boot, running, late (told that time is up), ended (STATUS is the program's) or died.
 STATE=boot STATUS='' DEADLINE=0 LOOKED=0 OOPSED=''
 
 run_event() {
@@ -217,7 +221,7 @@ run_event() {
 	dumped) DEADLINE=0 ;;
 	exit\ *)
 		STATUS=${1#exit }
-		STATE=done
+		STATE=ended
 		;;
 	esac
 }
@@ -242,7 +246,7 @@ run_watch() {
 	local line
 
 	DEADLINE=$((SECONDS + BOOT_LIMIT))
-	while [[ $STATE != done && $STATE != died ]]; do
+	while [[ $STATE != ended && $STATE != died ]]; do
 		if read -rt 0.5 -u "$CTL" line; then
 			run_event "$line"
 		elif ! kill -0 "$QEMU_PID" 2>/dev/null; then
@@ -256,7 +260,7 @@ run_watch() {
 run_end() {
 	local tries=0 line limit=1
 
-	[[ $STATE != done ]] || limit=50
+	[[ $STATE != ended ]] || limit=50
 	while kill -0 "$QEMU_PID" 2>/dev/null && ((tries++ < limit)); do
 		read -rt 0.1 -u "$CTL" line || true
 	done
@@ -298,7 +302,7 @@ run_verdict() {
 		die "the kernel complained: failure, whatever the program says${STATUS:+ (it ended with $STATUS)}"
 	fi
 	case $STATE in
-	done) ;;
+	ended) ;;
 	late)
 		show_console
 		say "the guest $([[ -s $RUN/started ]] && echo "did not end within $OPT_TIMEOUT s" || echo "did not boot")"
@@ -321,6 +325,7 @@ lab_run() {
 	shift
 
 	run_options "$@"
+	host_ready
 	run_dir
 	run_mode "$how"
 	run_prepare
@@ -334,11 +339,14 @@ lab_run() {
 lab_prepare() {
 	local kernel
 
+	host_ready
 	for kernel in "${@:-6.12}"; do
 		kernel_name "$kernel" >/dev/null
 		headers_kdir "$kernel" >/dev/null
 		kernel_dir "$kernel" >/dev/null
 	done
 	image_file >/dev/null
-	cache_trim modules 20
+	cache_trim headers 6
+	cache_trim kernels 4
+	cache_trim images 2
 }
