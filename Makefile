@@ -41,7 +41,7 @@ setup:
 # Built in a copy of the sources, so that kernels do not share object files.
 modules: setup
 	@kdir="$(kdir)"; [[ -e $$kdir/Makefile ]] || { echo "no kernel build directory for '$(or $(KDIR),$(KERNEL),running kernel)'" >&2; exit 1; }; \
-	release=$$(make -s -C "$$kdir" kernelrelease | tail -n 1); stage=$(BUILD)/ko-$$release; mkdir -p $$stage; \
+	release=$$(sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' "$$kdir/include/generated/utsrelease.h"); stage=$(BUILD)/ko-$$release; mkdir -p $$stage; \
 	rsync -a --delete --exclude='*.o' --exclude='*.ko' --exclude='*.mod' --exclude='*.mod.c' --exclude='.*.cmd' --exclude=Module.symvers --exclude=modules.order \
 		Kbuild Kconfig $(wildcard *.c) include user loopback $$stage/; \
 	echo "  MODULES $$release"; $(MAKE) --no-print-directory -C "$$kdir" M=$(CURDIR)/$$stage W=$(or $(W),1) $(if $(C),C=$(C)) modules

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Index pool: see pool.h.
+ */
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "pool.h"
+
+static u32 tcmu_pool_nr_dirs(const struct tcmu_pool *pool)
+{
+	return DIV_ROUND_UP(pool->limit, TCMU_LINKS);
+}
+
+/**
+ * tcmu_pool_init - make a pool whose indexes are all unbacked
+ * @pool:	the pool, zeroed
+ * @limit:	number of indexes, at most TCMU_NONE - TCMU_LINKS
+ *
+ * Return: 0 or -ENOMEM. Context: may sleep.
+ */
+int tcmu_pool_init(struct tcmu_pool *pool, u32 limit)
+{
+	pool->limit = limit;
+	pool->ready = TCMU_NONE;
+	pool->spare = TCMU_NONE;
+	pool->links = kvcalloc(tcmu_pool_nr_dirs(pool), sizeof(*pool->links), GFP_KERNEL);
+	return pool->links ? 0 : -ENOMEM;
+}
+
+/**
+ * tcmu_pool_destroy - free what the pool itself holds
+ * @pool:	the pool, or one that tcmu_pool_init() never saw but is zeroed
+ *
+ * Context: may sleep; nobody else uses the pool.
+ */
+void tcmu_pool_destroy(struct tcmu_pool *pool)
+{
+	u32 i;
+
+	if (!pool->links)
+		return;
+	for (i = 0; i < tcmu_pool_nr_dirs(pool); i++)
+		kfree(pool->links[i]);
+	kvfree(pool->links);
+	pool->links = NULL;
+}
+
+/**
+ * tcmu_pool_take - take ready indexes
+ * @pool:	the pool
+ * @count:	how many, may be 0
+ * @chain:	receives them
+ *
+ * The walk is as long as the chain taken, whatever the pool holds.
+ *
+ * Return: false, with nothing taken, if fewer than @count are ready.
+ * Context: any, under the lock of the ready list.
+ */
+bool tcmu_pool_take(struct tcmu_pool *pool, u32 count, struct tcmu_chain *chain)
+{
+	u32 index = pool->ready, next, n;
+
+	*chain = TCMU_EMPTY_CHAIN;
+	if (!count)
+		return true;
+	if (pool->nr_ready < count)
+		return false;
+
+	*chain = (struct tcmu_chain){ .first = index, .count = count, .runs = 1 };
+	for (n = 1; n < count; n++) {
+		next = *tcmu_pool_link(pool, index);
+		chain->runs += next != index + 1;
+		index = next;
+	}
+	chain->last = index;
+	pool->ready = *tcmu_pool_link(pool, index);
+	pool->nr_ready -= count;
+	return true;
+}
+
+/**
+ * tcmu_pool_put - make a chain ready (again)
+ * @pool:	the pool
+ * @chain:	the chain, may be empty; taken next, in the same order
+ *
+ * Context: any, under the lock of the ready list.
+ */
+void tcmu_pool_put(struct tcmu_pool *pool, const struct tcmu_chain *chain)
+{
+	if (!chain->count)
+		return;
+	*tcmu_pool_link(pool, chain->last) = pool->ready;
+	pool->ready = chain->first;
+	pool->nr_ready += chain->count;
+}
+
+/**
+ * tcmu_pool_draw - get an unbacked index, for the caller to back it
+ * @pool:	the pool
+ *
+ * It becomes ready with tcmu_pool_put(), or unbacked again with
+ * tcmu_pool_retire().
+ *
+ * Return: the index, or TCMU_NONE if all are in use or memory is short.
+ * Context: may sleep (GFP_NOIO), under the lock for growth.
+ */
+u32 tcmu_pool_draw(struct tcmu_pool *pool)
+{
+	u32 index = pool->spare;
+
+	if (index != TCMU_NONE) {
+		pool->spare = *tcmu_pool_link(pool, index);
+		return index;
+	}
+	if (pool->fresh == pool->limit)
+		return TCMU_NONE;
+	index = pool->fresh;
+	if (!(index & (TCMU_LINKS - 1)) && !pool->links[index >> TCMU_LINKS_SHIFT]) {
+		u32 *links = kcalloc(TCMU_LINKS, sizeof(*links), GFP_NOIO | __GFP_NOWARN);
+
+		if (!links)
+			return TCMU_NONE;
+		pool->links[index >> TCMU_LINKS_SHIFT] = links;
+	}
+	pool->fresh++;
+	return index;
+}
+
+/**
+ * tcmu_pool_retire - make an index unbacked
+ * @pool:	the pool
+ * @index:	an index that the caller took or drew
+ *
+ * Context: any, under the lock for growth.
+ */
+void tcmu_pool_retire(struct tcmu_pool *pool, u32 index)
+{
+	*tcmu_pool_link(pool, index) = pool->spare;
+	pool->spare = index;
+}
+
+/**
+ * tcmu_pool_append - add an index to a chain
+ * @pool:	the pool
+ * @chain:	a chain of the caller's, may be empty
+ * @index:	an index that the caller took or drew, and that is in no chain
+ *
+ * Context: any, without a lock.
+ */
+void tcmu_pool_append(struct tcmu_pool *pool, struct tcmu_chain *chain, u32 index)
+{
+	if (chain->count)
+		*tcmu_pool_link(pool, chain->last) = index;
+	else
+		chain->first = index;
+	chain->runs += !chain->count || index != chain->last + 1;
+	chain->last = index;
+	chain->count++;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A pool of small indexes (tags, data area slots), each free one found in
+ * constant time. Pure logic: also compiled into the host tests.
+ *
+ * An index is in one of three places:
+ *  - unbacked: nothing stands behind it yet (or any more). Indexes never used
+ *    lie above @fresh; those given back by tcmu_pool_retire() hang on @spare.
+ *  - ready:    what it stands for (pages, a command) exists; hangs on @ready.
+ *  - taken:    a chain of them belongs to whoever called tcmu_pool_take().
+ *
+ * Locking is the caller's, in two domains: @ready under its lock for I/O,
+ * @spare, @fresh and the directory of links under its (sleeping) lock for
+ * growth. The links of a taken chain belong to the taker.
+ */
+#ifndef TCMU_POOL_H
+#define TCMU_POOL_H
+
+#include <linux/types.h>
+
+#define TCMU_NONE		U32_MAX
+#define TCMU_LINKS_SHIFT	10
+#define TCMU_LINKS		(1U << TCMU_LINKS_SHIFT)
+
+/**
+ * struct tcmu_chain - indexes linked to each other
+ * @first:	first index, TCMU_NONE if there is none
+ * @last:	last index, whose link means nothing
+ * @count:	number of indexes
+ * @runs:	number of runs of consecutive indexes, in the chain's order
+ */
+struct tcmu_chain {
+	u32 first;
+	u32 last;
+	u32 count;
+	u32 runs;
+};
+
+#define TCMU_EMPTY_CHAIN ((struct tcmu_chain){ .first = TCMU_NONE, .last = TCMU_NONE })
+
+/**
+ * struct tcmu_pool - indexes 0 … @limit - 1
+ * @limit:	number of indexes
+ * @fresh:	first index that was never drawn
+ * @ready:	free indexes that are backed, last put first taken
+ * @nr_ready:	length of @ready
+ * @spare:	retired indexes
+ * @links:	directory of link arrays, TCMU_LINKS indexes each
+ */
+struct tcmu_pool {
+	u32 limit;
+	u32 fresh;
+	u32 ready;
+	u32 nr_ready;
+	u32 spare;
+	u32 **links;
+};
+
+int tcmu_pool_init(struct tcmu_pool *pool, u32 limit);
+void tcmu_pool_destroy(struct tcmu_pool *pool);
+bool tcmu_pool_take(struct tcmu_pool *pool, u32 count, struct tcmu_chain *chain);
+void tcmu_pool_put(struct tcmu_pool *pool, const struct tcmu_chain *chain);
+u32 tcmu_pool_draw(struct tcmu_pool *pool);
+void tcmu_pool_retire(struct tcmu_pool *pool, u32 index);
+void tcmu_pool_append(struct tcmu_pool *pool, struct tcmu_chain *chain, u32 index);
+
+static inline u32 *tcmu_pool_link(const struct tcmu_pool *pool, u32 index)
+{
+	return &pool->links[index >> TCMU_LINKS_SHIFT][index & (TCMU_LINKS - 1)];
+}
+
+/**
+ * tcmu_pool_next - the index after one in a chain
+ * @pool:	the pool
+ * @index:	an index of a chain that the caller owns, not its last
+ *
+ * Return: the next index. Context: any; the chain's owner needs no lock.
+ */
+static inline u32 tcmu_pool_next(const struct tcmu_pool *pool, u32 index)
+{
+	return *tcmu_pool_link(pool, index);
+}
+
+#endif /* TCMU_POOL_H */
