@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0
+// A record of a tree of attributes and of how they behave, to be compared with another one.
+#pragma once
+
+#include <map>
+#include <regex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "result.hpp"
+
+namespace lio::test {
+
+/// path -> field -> value. Fields: type, mode, size, value, target, "write N …", operations.
+using TreeRecord = std::map<std::string, std::map<std::string, std::string>>;
+
+/// What to do with the tree besides looking at it; tests/conformance/configfs/plan.json.
+struct RecordPlan {
+	/// mkdir PATH, rmdir PATH, symlink PATH TARGET, unlink PATH, write PATH VALUE; below the root.
+	using Operation = std::vector<std::string>;
+	struct Writes {
+		std::string path; ///< for messages
+		std::regex regex;
+		std::vector<std::string> values;
+	};
+	struct Volatile {
+		std::regex path, match;
+		std::string replacement;
+	};
+	std::vector<Operation> before, after;
+	std::vector<Writes> writes; ///< the first that matches a path counts
+	std::vector<Volatile> normalise;
+	std::vector<std::string> dmesg; ///< lines that the writes may cause
+};
+
+Result<RecordPlan> parse_plan(std::string_view json);
+
+class TreeRecorder {
+	RecordPlan plan_;
+	std::string root_;
+	TreeRecord record_;
+
+public:
+	TreeRecorder(RecordPlan plan, std::string root) : plan_(std::move(plan)), root_(std::move(root)) {}
+
+	void operate(const std::vector<RecordPlan::Operation> &operations);
+	/// Names, modes, types and values of everything below @path (relative to the root).
+	Status walk(const std::string &path);
+	/// The plan's writes to every attribute below @path, each followed by a look at the value.
+	/// Afterwards the attribute's first value is written back.
+	Status write_all(const std::string &path);
+	/// The volatile parts replaced.
+	TreeRecord normalised() const;
+
+private:
+	std::string full(const std::string &path) const { return root_ + "/" + path; }
+	void look(const std::string &path);
+	void write_values(const std::string &path, const std::vector<std::string> &values);
+	Result<std::vector<std::string>> below(const std::string &path) const;
+};
+
+std::string to_json(const TreeRecord &record);
+Result<TreeRecord> record_from_json(std::string_view json);
+
+} // namespace lio::test
