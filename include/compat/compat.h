@@ -28,20 +28,18 @@ static inline struct shrinker *shrinker_alloc(unsigned int flags, const char *na
 {
 	struct shrinker *shrinker = kzalloc(sizeof(*shrinker), GFP_KERNEL);
 
-	if (!shrinker)
-		return NULL;
-	shrinker->flags = flags;
-	shrinker->seeks = DEFAULT_SEEKS;
-	if (prealloc_shrinker(shrinker, "%s", name)) {
-		kfree(shrinker);
-		return NULL;
+	if (shrinker) {
+		shrinker->flags = flags;
+		shrinker->seeks = DEFAULT_SEEKS;
 	}
 	return shrinker;
 }
 
+/* Without memory for it the shrinker is not asked; freeing it works all the same. */
 static inline void shrinker_register(struct shrinker *shrinker)
 {
-	register_shrinker_prepared(shrinker);
+	if (register_shrinker(shrinker, KBUILD_MODNAME))
+		pr_warn("no memory to register a shrinker\n");
 }
 
 static inline void shrinker_free(struct shrinker *shrinker)
