@@ -57,7 +57,11 @@ qemu_machine() {
 }
 
 qemu_kernel() {
-	local args="quiet loglevel=5 panic=-1 tsc=reliable no_timer_check mitigations=off cryptomgr.notests"
+	local panic=-1 args
+
+	# PREEMPT_RT prints from a thread: the last words of a panic need time.
+	[[ $OPT_KERNEL != *-rt ]] || panic=2
+	args="quiet loglevel=5 panic=$panic tsc=reliable no_timer_check mitigations=off cryptomgr.notests"
 
 	args+=" net.ifnames=0 console=ttyS0 $OPT_APPEND"
 	QEMU+=(-kernel "$1/vmlinux" -initrd "$2" -append "$args")
@@ -80,6 +84,7 @@ qemu_ports() {
 	QEMU+=(-chardev "file,id=console,path=$run/console.log" -serial chardev:console -device virtio-serial-pci)
 	qemu_port ctl "pipe,path=$run/ctl"
 	qemu_port out "file,path=$run/out.tar"
+	qemu_port dmesg "file,path=$run/dmesg.log"
 	if [[ $MODE == terminal ]]; then
 		QEMU+=(-chardev "stdio,id=terminal,signal=off" -device "virtconsole,chardev=terminal")
 	else

@@ -97,6 +97,7 @@ apt_update() {
 	apt_config "$APT_DIR" >"$APT_DIR/apt.conf"
 	say "reading Debian's package lists"
 	APT_CONFIG=$APT_DIR/apt.conf apt-get -q update >&2 || return
+	rm -rf -- "$APT_DIR/answers"
 	date +%s.%N >"$APT_DIR/stamp"
 }
 
@@ -111,10 +112,22 @@ apt_locked() {
 	return "$status"
 }
 
-apt_first() { [[ -s $APT_DIR/stamp ]] || apt_update; }
+# Lists get too old to fetch by: the archive drops what a newer version replaces.
+APT_DAYS=7
+
+apt_is_fresh() {
+	local stamp=0
+
+	[[ ! -s $APT_DIR/stamp ]] || stamp=$(<"$APT_DIR/stamp")
+	((EPOCHSECONDS - ${stamp%.*} < APT_DAYS * 86400))
+}
+
+apt_if_old() { apt_is_fresh || apt_update; }
 
 apt_ready() {
-	[[ -s $APT_DIR/stamp ]] || apt_locked apt_first || die "cannot read Debian's package lists"
+	apt_is_fresh || apt_locked apt_if_old && return
+	[[ -s $APT_DIR/stamp ]] || die "cannot read Debian's package lists"
+	say "the package lists are older than $APT_DAYS days"
 }
 
 apt_refresh() { apt_locked apt_update || die "cannot read Debian's package lists"; }
@@ -144,10 +157,12 @@ apt_field() {
 apt_depends() { apt_field "$1" Depends | sed 's/[,|]/\n/g' | sed 's/^ *//; s/ .*//'; }
 
 apt_versions() {
-	local package
+	local package version
 
 	for package; do
-		echo "$package=$(apt_field "$package" Version)"
+		version=$(apt_field "$package" Version)
+		[[ -n $version ]] || die "Debian has no package $package"
+		echo "$package=$version"
 	done
 }
 

@@ -192,7 +192,7 @@ run_prepare() {
 run_start() {
 	local stream
 
-	touch "$RUN"/{stdout,stderr,console.log}
+	touch "$RUN"/{stdout,stderr,console.log,dmesg.log}
 	if [[ $MODE == terminal ]]; then TTY_STATE=$(stty -g); fi
 	exec {CTL}<>"$RUN/ctl.out" {ORDER}<>"$RUN/ctl.in"
 	# QEMU goes with this shell, however that ends.
@@ -205,7 +205,7 @@ run_start() {
 	done
 }
 
-console_oops() { grep -qE "$OOPS" "$RUN/console.log"; }
+kernel_oops() { grep -qE "$OOPS" "$RUN/console.log" "$RUN/dmesg.log"; }
 
 # STATE is boot, running, late (told that time is up), ended (STATUS is the program's) or died.
 STATE=boot STATUS='' DEADLINE=0 LOOKED=0 OOPSED=''
@@ -229,7 +229,7 @@ run_event() {
 run_look() {
 	if [[ -z $OOPSED ]] && ((SECONDS >= LOOKED + 2)); then
 		LOOKED=$SECONDS
-		if console_oops; then
+		if kernel_oops; then
 			OOPSED=1
 			DEADLINE=$((SECONDS + OOPS_GRACE < DEADLINE ? SECONDS + OOPS_GRACE : DEADLINE))
 		fi
@@ -277,27 +277,28 @@ run_collect() {
 	[[ -n $OPT_OUT ]] || return 0
 	mkdir -p "$OPT_OUT"
 	[[ ! -s $RUN/out.tar ]] || tar -C "$OPT_OUT" --no-same-owner -xf "$RUN/out.tar" || say "/out did not arrive whole"
-	cp "$RUN/console.log" "$OPT_OUT/console.log"
+	cp "$RUN"/{console,dmesg}.log "$OPT_OUT"
 }
 
-# show_console: from the first complaint on, or the end.
+# The console from the first complaint on, or its end. What did not reach it may be in the kernel's buffer.
 show_console() {
-	local first
+	local log=$RUN/console.log first
 
 	cat "$RUN/qemu.log" >&2
-	first=$(grep -nE -m 1 "$OOPS" "$RUN/console.log" | cut -d: -f1) || true
+	if ! grep -qE "$OOPS" "$log" && grep -qE "$OOPS" "$RUN/dmesg.log"; then log=$RUN/dmesg.log; fi
+	first=$(grep -nE -m 1 "$OOPS" "$log" | cut -d: -f1) || true
 	say "the guest's console${first:+ from its first complaint on}:"
 	if [[ -n $first ]]; then
-		tail -n "+$first" "$RUN/console.log" | head -n 80
+		tail -n "+$first" "$log" | head -n 80
 	else
-		tail -n 60 "$RUN/console.log"
+		tail -n 60 "$log"
 	fi | tr -d '\r' >&2
 }
 
 run_verdict() {
 	local wrong
 
-	if console_oops; then
+	if kernel_oops; then
 		show_console
 		die "the kernel complained: failure, whatever the program says${STATUS:+ (it ended with $STATUS)}"
 	fi
