@@ -69,7 +69,6 @@ TEST(Smoke, UserQcowByTcmuRunner)
 	ASSERT_OK_AND_ASSIGN(TempDir tmp, TempDir::create("/var/tmp"));
 	ASSERT_OK(run_ok({"qemu-img", "create", "-f", "qcow2", tmp / "image", std::to_string(disk_bytes)}));
 	ASSERT_OK(ensure_target_core());
-	ASSERT_OK(load_module("target_core_user"));
 	ASSERT_OK_AND_ASSIGN(TcmuRunner runner, TcmuRunner::start());
 	{
 		ASSERT_OK_AND_ASSIGN(LoopDisk disk,

@@ -25,6 +25,17 @@ bool dbus_answers()
 	return connect(fd.get(), reinterpret_cast<sockaddr *>(&sa), sizeof(sa)) == 0;
 }
 
+/// tcmu-runner blocks netlink while it adopts the devices there are, and takes its name on the
+/// bus when that is done.
+bool runner_is_ready()
+{
+	auto reply = run({"dbus-send", "--system", "--print-reply", "--dest=org.freedesktop.DBus",
+			  "/org/freedesktop/DBus", "org.freedesktop.DBus.NameHasOwner",
+			  "string:org.kernel.TCMUService1"});
+	return reply && reply->output.find("boolean true") != std::string::npos &&
+	       read_value(module_param_path("target_core_user", "block_netlink")).value_or("") == "unblocked";
+}
+
 } // namespace
 
 Status ensure_dbus()
@@ -96,8 +107,14 @@ Result<TcmuRunner> TcmuRunner::start()
 	// The distribution's module forgets a device before the handler has answered its removal.
 	if (!module_is_ours("target_core_user"))
 		expect_dmesg("^tcmu nl cmd 2/0 completion could not find device", Need::optional);
+	LIO_CHECK(load_module("target_core_user"));
 	LIO_TRY(Process p, Process::spawn({"tcmu-runner"}));
-	return TcmuRunner(std::move(p));
+	TcmuRunner runner(std::move(p));
+	LIO_CHECK(wait_until(Deadline(seconds(30)), "tcmu-runner to be ready",
+			     [&] { return runner_is_ready() || !runner.process_.running(); }, milliseconds(100)));
+	if (!runner.process_.running())
+		return Error{ECHILD, "tcmu-runner", "it ended (" + runner.process_.output() + "):"};
+	return runner;
 }
 
 Status TcmuRunner::wait_owns(const std::string &backstore_name, milliseconds limit)
