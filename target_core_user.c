@@ -70,6 +70,7 @@ static struct se_device *tcmu_alloc_device(struct se_hba *hba, const char *name)
 	dev->data_pages_per_blk = TCMU_DEFAULT_PAGES_PER_BLK;
 	dev->cmd_ring_size_mb = TCMU_DEFAULT_RING_MB;
 	spin_lock_init(&dev->lock);
+	mutex_init(&dev->config_lock);
 	mutex_init(&dev->grow_lock);
 	mutex_init(&dev->open_lock);
 	INIT_LIST_HEAD(&dev->node);
@@ -168,7 +169,11 @@ static int tcmu_configure_device(struct se_device *se_dev)
 		return -EBUSY;
 	tcmu_free_memory(dev);
 	tcmu_set_attrib_defaults(&se_dev->dev_attrib);
-	err = tcmu_uio_name(dev) ?: tcmu_alloc_memory(dev);
+	mutex_lock(&dev->config_lock);
+	err = tcmu_uio_name(dev);
+	mutex_unlock(&dev->config_lock);
+	if (!err)
+		err = tcmu_alloc_memory(dev);
 	if (err)
 		goto free;
 	err = tcmu_uio_register(dev);
@@ -188,7 +193,7 @@ unregister:
 	mutex_lock(&tcmu_devices_lock);
 	list_del_init(&dev->node);
 	mutex_unlock(&tcmu_devices_lock);
-	uio_unregister_device(&dev->uio);
+	tcmu_uio_unregister(dev);
 	return err;
 free:
 	tcmu_free_memory(dev);
@@ -200,6 +205,7 @@ static void tcmu_destroy_device(struct se_device *se_dev)
 {
 	struct tcmu_dev *dev = to_tcmu_dev(se_dev);
 
+	tcmu_stop(dev);
 	cancel_delayed_work_sync(&dev->scan);
 	mutex_lock(&tcmu_devices_lock);
 	list_del_init(&dev->node);
@@ -207,7 +213,7 @@ static void tcmu_destroy_device(struct se_device *se_dev)
 
 	/* It goes whatever the daemon says. */
 	tcmu_netlink_removed(dev);
-	uio_unregister_device(&dev->uio);
+	tcmu_uio_unregister(dev);
 }
 
 /* The core wants the last LBA. */

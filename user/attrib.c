@@ -171,7 +171,7 @@ static void tcmu_apply_params(struct tcmu_dev *dev, const struct tcmu_params *pa
  * @count:	its length
  *
  * Return: @count, or a negative error and nothing is changed.
- * Context: may sleep; configfs lets in one at a time.
+ * Context: may sleep, takes config_lock.
  */
 ssize_t tcmu_set_params(struct se_device *se_dev, const char *page, ssize_t count)
 {
@@ -183,6 +183,7 @@ ssize_t tcmu_set_params(struct se_device *se_dev, const char *page, ssize_t coun
 
 	if (!params || !text)
 		return -ENOMEM;
+	guard(mutex)(&dev->config_lock);
 	memcpy(params->dev_config, dev->dev_config, sizeof(params->dev_config));
 	params->dev_size = dev->dev_size;
 	params->hw_block_size = se_dev->dev_attrib.hw_block_size;
@@ -211,8 +212,9 @@ ssize_t tcmu_set_params(struct se_device *se_dev, const char *page, ssize_t coun
  */
 ssize_t tcmu_show_params(struct se_device *se_dev, char *page)
 {
-	const struct tcmu_dev *dev = to_tcmu_dev(se_dev);
+	struct tcmu_dev *dev = to_tcmu_dev(se_dev);
 
+	guard(mutex)(&dev->config_lock);
 	return sprintf(page,
 		       "Config: %s Size: %llu MaxDataAreaMB: %u DataPagesPerBlk: %u CmdRingSizeMB: %u\n",
 		       dev->dev_config[0] ? dev->dev_config : "NULL", dev->dev_size,
@@ -246,11 +248,18 @@ TCMU_ATTRIB_SHOW(qfull_time_out, "%d", dev->qfull_time_out < 0 ? dev->qfull_time
 TCMU_ATTRIB_SHOW(max_data_area_mb, "%u", dev->max_data_area_mb)
 TCMU_ATTRIB_SHOW(data_pages_per_blk, "%u", dev->data_pages_per_blk)
 TCMU_ATTRIB_SHOW(cmd_ring_size_mb, "%u", dev->cmd_ring_size_mb)
-TCMU_ATTRIB_SHOW(dev_config, "%s", dev->dev_config)
 TCMU_ATTRIB_SHOW(dev_size, "%llu", dev->dev_size)
 TCMU_ATTRIB_SHOW(nl_reply_supported, "%d", dev->nl_reply_supported)
 TCMU_ATTRIB_SHOW(emulate_write_cache, "%d", dev->se_dev.dev_attrib.emulate_write_cache)
 TCMU_ATTRIB_SHOW(tmr_notification, "%d", dev->tmr_notification)
+
+static ssize_t tcmu_dev_config_show(struct config_item *item, char *page)
+{
+	struct tcmu_dev *dev = attrib_to_tcmu_dev(item);
+
+	guard(mutex)(&dev->config_lock);
+	return sysfs_emit(page, "%s\n", dev->dev_config);
+}
 
 CONFIGFS_ATTR_RO(tcmu_, max_data_area_mb);
 CONFIGFS_ATTR_RO(tcmu_, data_pages_per_blk);
@@ -300,6 +309,14 @@ static int tcmu_reconfig_failed(const struct tcmu_dev *dev, int err)
 	return err;
 }
 
+/* Sets dev_config, and the name that the UIO device has from it if there is one. */
+static int tcmu_set_config(struct tcmu_dev *dev, const char *config)
+{
+	guard(mutex)(&dev->config_lock);
+	memcpy(dev->dev_config, config, TCMU_CONFIG_LEN);
+	return target_dev_configured(&dev->se_dev) ? tcmu_uio_name(dev) : 0;
+}
+
 static ssize_t tcmu_dev_config_store(struct config_item *item, const char *page, size_t count)
 {
 	struct tcmu_dev *dev = attrib_to_tcmu_dev(item);
@@ -314,16 +331,12 @@ static ssize_t tcmu_dev_config_store(struct config_item *item, const char *page,
 		err = -EINVAL;
 	if (err)
 		return err;
-	if (!target_dev_configured(&dev->se_dev)) {
-		memcpy(dev->dev_config, config, sizeof(config));
-		return count;
+	if (target_dev_configured(&dev->se_dev)) {
+		err = tcmu_netlink_config(dev, config);
+		if (err)
+			return tcmu_reconfig_failed(dev, err);
 	}
-	err = tcmu_netlink_config(dev, config);
-	if (err)
-		return tcmu_reconfig_failed(dev, err);
-	memcpy(dev->dev_config, config, sizeof(config));
-	err = tcmu_uio_name(dev);
-	return err ?: count;
+	return tcmu_set_config(dev, config) ?: count;
 }
 CONFIGFS_ATTR(tcmu_, dev_config);
 

@@ -202,7 +202,7 @@ void tcmu_drain(struct tcmu_dev *dev)
 
 	answered.link = &answered.first;
 	spin_lock(&dev->lock);
-	if (!test_bit(TCMU_DEV_BROKEN, &dev->flags) && !test_bit(TCMU_DEV_RESETTING, &dev->flags)) {
+	if (!test_bit(TCMU_DEV_BROKEN, &dev->flags) && !test_bit(TCMU_DEV_STOPPED, &dev->flags)) {
 		/* The answers were written before the tail was moved behind them. */
 		u32 tail = smp_load_acquire(&dev->mailbox->cmd_tail);
 

@@ -292,8 +292,12 @@ struct page *tcmu_data_get_page(struct tcmu_dev *dev, unsigned long index)
  */
 bool tcmu_data_has_page(struct tcmu_dev *dev, unsigned long index, struct page *page)
 {
-	guard(spinlock)(&dev->lock);
-	return *tcmu_page_entry(&dev->data, index) == page;
+	bool has;
+
+	spin_lock(&dev->lock);
+	has = *tcmu_page_entry(&dev->data, index) == page;
+	spin_unlock(&dev->lock);
+	return has;
 }
 
 /**

@@ -126,17 +126,22 @@ void tcmu_block(struct tcmu_dev *dev, bool block)
 	tcmu_fail(&refused, SAM_STAT_BUSY, TCM_NO_SENSE);
 }
 
-/* Waits until nobody is writing to the ring, and keeps it so. */
-static void tcmu_reset_begin(struct tcmu_dev *dev)
+/**
+ * tcmu_stop - keep everything off the ring
+ * @dev:	the device
+ *
+ * Waits for entries that are being written. That is only copying: no peer can
+ * make it long. New commands wait until TCMU_DEV_STOPPED is cleared.
+ *
+ * Context: may sleep.
+ */
+void tcmu_stop(struct tcmu_dev *dev)
 {
 	spin_lock(&dev->lock);
-	set_bit(TCMU_DEV_RESETTING, &dev->flags);
-	while (dev->nr_filling) {
-		spin_unlock(&dev->lock);
-		/* They only copy data: no peer can make this long. */
-		wait_event(dev->filled, !READ_ONCE(dev->nr_filling));
-		spin_lock(&dev->lock);
-	}
+	set_bit(TCMU_DEV_STOPPED, &dev->flags);
+	tcmu_drop_tmrs(dev);
+	spin_unlock(&dev->lock);
+	wait_event(dev->filled, !READ_ONCE(dev->nr_filling));
 }
 
 /**
@@ -147,33 +152,33 @@ static void tcmu_reset_begin(struct tcmu_dev *dev)
  * Buffers that a handler kept stay kept. A device whose handler broke the ring
  * works again afterwards.
  *
- * Return: 0. Context: process, may sleep; the caller lets in one at a time.
+ * Context: may sleep, takes config_lock.
  */
-int tcmu_reset_ring(struct tcmu_dev *dev, bool retryable)
+void tcmu_reset_ring(struct tcmu_dev *dev, bool retryable)
 {
 	struct tcmu_cmd *cmd;
 	LIST_HEAD(failed);
 	u32 i;
 
-	tcmu_reset_begin(dev);
+	guard(mutex)(&dev->config_lock);
+	tcmu_stop(dev);
+	spin_lock(&dev->lock);
 	tcmu_for_each_cmd(dev, cmd, i) {
 		if (cmd->state == TCMU_CMD_POSTED)
 			tcmu_expire(cmd, &failed);
 		if (cmd->state == TCMU_CMD_EXPIRED)
 			tcmu_cmd_free(dev, cmd);
 	}
-	tcmu_drop_tmrs(dev);
 	tcmu_ring_reset(&dev->ring);
 	WRITE_ONCE(dev->mailbox->cmd_head, 0);
 	WRITE_ONCE(dev->mailbox->cmd_tail, 0);
 	clear_bit(TCMU_DEV_BROKEN, &dev->flags);
-	clear_bit(TCMU_DEV_RESETTING, &dev->flags);
+	clear_bit(TCMU_DEV_STOPPED, &dev->flags);
 	spin_unlock(&dev->lock);
 
 	tcmu_fail(&failed, retryable ? SAM_STAT_BUSY : SAM_STAT_CHECK_CONDITION,
 		  TCM_LOGICAL_UNIT_COMMUNICATION_FAILURE);
 	tcmu_run_waiting(dev);
-	return 0;
 }
 
 /**

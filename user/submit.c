@@ -183,7 +183,7 @@ void tcmu_publish(struct tcmu_dev *dev, u32 seq)
 	if (moved)
 		/* The entries before what says that they are there. */
 		smp_store_release(&dev->mailbox->cmd_head, dev->ring.published);
-	if (!--dev->nr_filling && test_bit(TCMU_DEV_RESETTING, &dev->flags))
+	if (!--dev->nr_filling && test_bit(TCMU_DEV_STOPPED, &dev->flags))
 		wake_up(&dev->filled);
 	tcmu_start_scan(dev);
 	spin_unlock(&dev->lock);
@@ -230,7 +230,7 @@ static sense_reason_t tcmu_refuse(const struct tcmu_dev *dev)
 
 static bool tcmu_must_wait(const struct tcmu_dev *dev)
 {
-	return !list_empty(&dev->waiting) || test_bit(TCMU_DEV_RESETTING, &dev->flags);
+	return !list_empty(&dev->waiting) || test_bit(TCMU_DEV_STOPPED, &dev->flags);
 }
 
 /* Puts a command behind the others that wait. Called under dev->lock. */
@@ -309,7 +309,7 @@ static int tcmu_post_first(struct tcmu_dev *dev, struct tcmu_need *need,
 
 	spin_lock(&dev->lock);
 	se_cmd = se_cmd_first(&dev->waiting);
-	if (!se_cmd || tcmu_refuse(dev) || test_bit(TCMU_DEV_RESETTING, &dev->flags)) {
+	if (!se_cmd || tcmu_refuse(dev) || test_bit(TCMU_DEV_STOPPED, &dev->flags)) {
 		spin_unlock(&dev->lock);
 		return -ENOENT;
 	}

@@ -8,6 +8,7 @@
  * ring's entries and struct tcmu_cmd for the commands.
  *
  * Locks, outermost first:
+ *   dev->config_lock (mutex)   dev_config, uio_name, and one reset at a time
  *   tcmu_devices_lock (mutex)  the list of devices
  *   dev->open_lock (mutex)     dev->inode: who may have the memory mapped
  *   dev->grow_lock (mutex)     which indexes of the two pools are backed
@@ -127,7 +128,7 @@ struct tcmu_data {
 enum {
 	TCMU_DEV_BLOCKED,	/* action/block_dev: new commands get BUSY */
 	TCMU_DEV_BROKEN,	/* the handler broke the ring; reset_ring mends it */
-	TCMU_DEV_RESETTING,	/* reset_ring waits for submitters to finish filling */
+	TCMU_DEV_STOPPED,	/* nothing may be posted: reset_ring runs, or removal */
 	TCMU_DEV_OPEN,		/* a handler has the UIO device open */
 	TCMU_DEV_PLUGGED,	/* the core is submitting a batch: one doorbell at its end */
 };
@@ -141,7 +142,8 @@ enum {
  * @hba_id:	number in the UIO name
  * @name:	the device's name in configfs
  *
- * @dev_config:	text for the handler; changed under configfs' own locks only
+ * @config_lock: see the top of this file
+ * @dev_config:	text for the handler
  * @dev_size:	bytes; READ_ONCE
  * @cmd_time_out: milliseconds, 0: never
  * @qfull_time_out: milliseconds, 0: fail at once, negative: as @cmd_time_out
@@ -161,7 +163,7 @@ enum {
  * @waiting:	commands that found no room (by se_cmd_link()), oldest first
  * @tmrs:	TMR notifications that found no room, oldest first
  * @nr_filling:	submitters between reserve and publish
- * @filled:	woken when @nr_filling becomes 0 while RESETTING
+ * @filled:	woken when @nr_filling becomes 0 while STOPPED
  * @scan:	ends overdue commands
  * @scanning:	@scan is due; under @lock
  *
@@ -180,6 +182,7 @@ struct tcmu_dev {
 	u32 hba_id;
 	char *name;
 
+	struct mutex config_lock;
 	char dev_config[TCMU_CONFIG_LEN];
 	u64 dev_size;
 	u32 cmd_time_out;
@@ -288,7 +291,8 @@ void tcmu_scan_work(struct work_struct *work);
 void tcmu_break(struct tcmu_dev *dev, struct list_head *failed);
 void tcmu_abort(struct tcmu_cmd *cmd);
 void tcmu_block(struct tcmu_dev *dev, bool block);
-int tcmu_reset_ring(struct tcmu_dev *dev, bool retryable);
+void tcmu_stop(struct tcmu_dev *dev);
+void tcmu_reset_ring(struct tcmu_dev *dev, bool retryable);
 int tcmu_free_kept(struct tcmu_dev *dev, u32 tag);
 
 /* tmr.c */
@@ -300,6 +304,7 @@ void tcmu_drop_tmrs(struct tcmu_dev *dev);
 /* uio.c */
 int tcmu_uio_name(struct tcmu_dev *dev);
 int tcmu_uio_register(struct tcmu_dev *dev);
+void tcmu_uio_unregister(struct tcmu_dev *dev);
 
 /* netlink.c */
 int tcmu_netlink_init(void);

@@ -141,7 +141,7 @@ static bool tcmu_tmr_post(struct tcmu_dev *dev)
 
 	spin_lock(&dev->lock);
 	tmr = list_first_entry_or_null(&dev->tmrs, struct tcmu_tmr, node);
-	if (tmr && !test_bit(TCMU_DEV_RESETTING, &dev->flags) &&
+	if (tmr && !test_bit(TCMU_DEV_STOPPED, &dev->flags) &&
 	    !test_bit(TCMU_DEV_BROKEN, &dev->flags))
 		err = tcmu_ring_reserve(&dev->ring, tcmu_tmr_len(tmr), TCMU_OP_TMR, &spot);
 	if (err == -ENOSPC) {

@@ -115,7 +115,7 @@ static int tcmu_uio_mmap(struct uio_info *info, struct vm_area_struct *vma)
  * tcmu_uio_name - (re)make the UIO device's name from dev_config
  * @dev:	the device
  *
- * Return: 0 or -ENOMEM. Context: may sleep; configfs lets in one at a time.
+ * Return: 0 or -ENOMEM. Context: may sleep, under config_lock.
  */
 int tcmu_uio_name(struct tcmu_dev *dev)
 {
@@ -157,4 +157,16 @@ int tcmu_uio_register(struct tcmu_dev *dev)
 	info->release = tcmu_uio_release;
 	info->mmap = tcmu_uio_mmap;
 	return uio_register_device(tcmu_root_device, info);
+}
+
+/**
+ * tcmu_uio_unregister - undo tcmu_uio_register()
+ * @dev:	the device; a handler may keep its mappings
+ *
+ * Context: may sleep; nobody posts to the ring any more.
+ */
+void tcmu_uio_unregister(struct tcmu_dev *dev)
+{
+	uio_unregister_device(&dev->uio);
+	dev->uio.uio_dev = NULL;
 }
