@@ -16,7 +16,7 @@ OOPS_GRACE=20
 # shellcheck disable=SC2034
 OPT_KERNEL=6.12 OPT_KODIR='' OPT_OURS=all OPT_TIMEOUT='' OPT_MEM=1500 OPT_SMP='' OPT_ICOUNT='' OPT_APPEND='' OPT_OUT=''
 OPT_FILES=() OPT_DISKS=() PROGRAM=()
-RUN='' QEMU_PID='' TTY_STATE='' MERGED='' MODE=program STREAMS=()
+RUN='' JUDGED='' QEMU_PID='' TTY_STATE='' MERGED='' MODE=program STREAMS=()
 
 # shellcheck disable=SC2034
 run_options() {
@@ -64,11 +64,15 @@ run_mode() {
 	if [[ /dev/fd/1 -ef /dev/fd/2 ]]; then MERGED=1; fi
 }
 
+# Also called when a command of the lab failed: that is not the program's status, whatever it was.
 run_cleanup() {
+	local status=$?
+
 	[[ -z $QEMU_PID ]] || kill -KILL "$QEMU_PID" 2>/dev/null || true
 	[[ -z $TTY_STATE ]] || stty "$TTY_STATE" 2>/dev/null || true
 	[[ ${#STREAMS[@]} -eq 0 ]] || kill "${STREAMS[@]}" 2>/dev/null || true
 	[[ -z $RUN ]] || rm -rf -- "$RUN"
+	if [[ -z $JUDGED && $status -lt 124 ]]; then die "the lab itself failed"; fi
 }
 
 # Directories of runs that were killed before they could tidy up.
@@ -317,6 +321,7 @@ run_verdict() {
 	touch "$RUN/loaded"
 	wrong=$(modules_judge "$RUN/expected" "$RUN/loaded")
 	[[ -z $wrong ]] || die "wrong modules were loaded: $wrong"
+	JUDGED=1
 	case $STATUS in 124 | 125) say "$STATUS is the program's own status" ;; esac
 	exit "$STATUS"
 }
