@@ -169,4 +169,10 @@ void tcmu_uio_unregister(struct tcmu_dev *dev)
 {
 	uio_unregister_device(&dev->uio);
 	dev->uio.uio_dev = NULL;
+
+	/* UIO calls no release() of an unregistered device. */
+	mutex_lock(&dev->open_lock);
+	dev->inode = NULL;
+	mutex_unlock(&dev->open_lock);
+	clear_bit_unlock(TCMU_DEV_OPEN, &dev->flags);
 }
