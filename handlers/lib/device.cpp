@@ -44,9 +44,20 @@ Result<UioMapping> UioMapping::open(const SystemPaths &paths, uint32_t minor)
 	FileDescriptor fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
 	if (!fd)
 		return errno_error("open " + path);
-	void *at = mmap(nullptr, *size, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+	/*
+	 * With MCL_FUTURE, mmap() reads every page in, MCL_ONFAULT or not: the
+	 * driver's VM_DONTEXPAND makes the kernel forget both. Most of the data
+	 * area has no page yet, and the driver would complain. Without access
+	 * nothing can be read in, and mprotect() does not try.
+	 */
+	void *at = mmap(nullptr, *size, PROT_NONE, MAP_SHARED, fd.get(), 0);
 	if (at == MAP_FAILED)
 		return errno_error("mmap " + path);
+	if (mprotect(at, *size, PROT_READ | PROT_WRITE)) {
+		Error failed = errno_error("mprotect " + path);
+		munmap(at, *size);
+		return failed;
+	}
 	return UioMapping(std::move(fd), {static_cast<std::byte *>(at), *size});
 }
 

@@ -88,6 +88,9 @@ Ring::Ring(std::span<std::byte> map, const abi::Mailbox &seen, const Options &op
 	  arena_(list_capacity(seen, map.size(), options.list_capacity)), ids_(id_count),
 	  aborted_(id_count), order_(options.depth)
 {
+	/* Have the ring in the page tables now, while memory is to be had. */
+	for (uint32_t at = 0; at < size_; at += page_size)
+		static_cast<void>(*const_cast<volatile std::byte *>(ring_ + at));
 	free_slots_.reserve(options.depth);
 	for (uint32_t i = options.depth; i-- > 0;) {
 		slots_[i].ring_ = this;

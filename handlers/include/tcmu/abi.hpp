@@ -52,12 +52,13 @@ struct [[gnu::packed]] EntryHeader {
 	uint8_t uflags;
 };
 
-/** A command as the kernel writes it; iovecs with offsets follow, unaligned. */
+/** A command as the kernel writes it; iovecs with offsets follow. */
 struct [[gnu::packed]] Request {
 	EntryHeader header;
 	uint32_t iov_cnt;
 	uint32_t iov_bidi_cnt;
 	uint32_t iov_dif_cnt;
+	uint32_t padding;
 	uint64_t cdb_off;
 	uint64_t reserved[2];
 };
