@@ -118,6 +118,9 @@ void tcm_loop_slave_destroy(struct scsi_device *sdev)
 
 	if (!lun)
 		return;
+	spin_lock_irq(&lun->lock);
+	lun->destroyed = true;
+	spin_unlock_irq(&lun->lock);
 	cancel_delayed_work_sync(&lun->recovery);
 	mutex_lock(&host->lock);
 	sdev->hostdata = NULL;

@@ -176,12 +176,14 @@ static bool is_flush_on_removal(const struct scsi_cmnd *sc)
 static bool refuse(struct scsi_cmnd *sc, enum scsi_host_status host)
 {
 	sc->result = host << 16;
+	scsi_set_resid(sc, scsi_bufflen(sc));
 	return false;
 }
 
 static bool refuse_with_sense(struct scsi_cmnd *sc, u8 key, u8 asc, u8 ascq)
 {
 	scsi_build_sense(sc, 0, key, asc, ascq);
+	scsi_set_resid(sc, scsi_bufflen(sc));
 	return false;
 }
 

@@ -6,8 +6,8 @@
  * give its pages back to their owner, although the backend may still read or
  * write them. So the timer is always restarted here, which also keeps the
  * midlayer's error handler from stopping the other LUNs of the host. Meanwhile
- * the command is aborted; if the core has not released it by the deadline, the
- * LUN is marked failed until it does.
+ * the command is aborted if that can end it; if the core has not released it by
+ * the deadline, the LUN is marked failed until it does.
  *
  * Such a command is in lun->timed_out. The fast path does not take lun->lock:
  * it leaves HELD by an atomic exchange, and only who finds another state than
@@ -46,14 +46,21 @@ void tcm_loop_lun_caught_up(struct tcm_loop_lun *lun)
 			    lun->tpg->host->wwn, lun->tpg->tpgt, lun->number);
 }
 
+static void kick(struct tcm_loop_lun *lun, unsigned long delay)
+{
+	lockdep_assert_held(&lun->lock);
+	if (!lun->destroyed)
+		mod_delayed_work(tcm_loop_recovery_wq, &lun->recovery, delay);
+}
+
 static void add_late(struct tcm_loop_lun *lun, struct tcm_loop_cmd *cmd)
 {
 	lockdep_assert_held(&lun->lock);
 	cmd->overdue = false;
-	cmd->abort_due = true;
+	cmd->abort_due = tcm_loop_can_fence(lun);
 	cmd->deadline = jiffies + TCM_LOOP_WAIT;
 	list_add_tail(&cmd->node, &lun->timed_out);
-	mod_delayed_work(tcm_loop_recovery_wq, &lun->recovery, 0);
+	kick(lun, 0);
 }
 
 /* A retry by the midlayer, for those that want retries. */
@@ -151,56 +158,80 @@ int tcm_loop_eh_abort(struct scsi_cmnd *sc)
 	return FAILED;
 }
 
-/* Finds a command to abort, false if there is none. */
+/* Finds a command to abort; false if there is none or one is being aborted. */
 static bool next_to_abort(struct tcm_loop_lun *lun, u64 *tag)
 {
 	struct tcm_loop_cmd *cmd;
-	bool found = false;
 
-	spin_lock_irq(&lun->lock);
+	lockdep_assert_held(&lun->lock);
+	if (lun->aborting)
+		return false;
 	list_for_each_entry(cmd, &lun->timed_out, node) {
-		found = cmd->abort_due;
-		if (found) {
-			cmd->abort_due = false;
-			*tag = tcm_loop_tag(cmd);
-			break;
+		if (!cmd->abort_due)
+			continue;
+		cmd->abort_due = false;
+		lun->aborting = true;
+		*tag = tcm_loop_tag(cmd);
+		return true;
+	}
+	return false;
+}
+
+/**
+ * tcm_loop_recovery_abort_answered() - the core answered an abort
+ * @lun:	the LUN, lun->lock is held
+ */
+void tcm_loop_recovery_abort_answered(struct tcm_loop_lun *lun)
+{
+	lun->aborting = false;
+	kick(lun, 0);
+}
+
+/* Marks what is past its deadline; returns the next deadline, 0 if there is none. */
+static unsigned long check_deadlines(struct tcm_loop_lun *lun)
+{
+	unsigned long next = 0;
+	struct tcm_loop_cmd *cmd;
+
+	lockdep_assert_held(&lun->lock);
+	list_for_each_entry(cmd, &lun->timed_out, node) {
+		if (cmd->overdue)
+			continue;
+		if (time_after_eq(jiffies, cmd->deadline)) {
+			cmd->overdue = true;
+			tcm_loop_lun_overdue(lun, "command");
+		} else if (!next || time_before(cmd->deadline, next)) {
+			next = cmd->deadline;
 		}
 	}
-	spin_unlock_irq(&lun->lock);
-	return found;
+	return next;
 }
 
 /**
  * tcm_loop_recovery_work() - abort late commands, watch their deadlines
  * @work:	of the LUN
  *
- * A command is aborted once: the core's answer waits for the command, another
- * abort would only wait behind the first.
+ * A command is aborted once, one after the other: the core waits for the
+ * command before it answers, in a work item of a workqueue that the whole
+ * system shares.
  */
 void tcm_loop_recovery_work(struct work_struct *work)
 {
 	struct tcm_loop_lun *lun = container_of(to_delayed_work(work), struct tcm_loop_lun, recovery);
-	unsigned long next = 0, now;
-	struct tcm_loop_cmd *cmd;
+	unsigned long next;
+	bool abort;
 	u64 tag;
 
-	while (next_to_abort(lun, &tag))
-		tcm_loop_tmr_put(tcm_loop_tmr_send(lun, TMR_ABORT_TASK, tag));
-
 	spin_lock_irq(&lun->lock);
-	now = jiffies;
-	list_for_each_entry(cmd, &lun->timed_out, node) {
-		if (cmd->overdue)
-			continue;
-		if (time_after_eq(now, cmd->deadline)) {
-			cmd->overdue = true;
-			tcm_loop_lun_overdue(lun, "aborted command");
-		} else if (!next || time_before(cmd->deadline, next)) {
-			next = cmd->deadline;
-		}
-	}
-	/* A command that comes meanwhile asks for an earlier run. */
+	abort = next_to_abort(lun, &tag);
+	next = check_deadlines(lun);
 	if (next)
-		queue_delayed_work(tcm_loop_recovery_wq, &lun->recovery, next - now);
+		kick(lun, max_t(long, next - jiffies, 1));
 	spin_unlock_irq(&lun->lock);
+
+	if (abort && !tcm_loop_tmr_abort(lun, tag)) {
+		spin_lock_irq(&lun->lock);
+		tcm_loop_recovery_abort_answered(lun);
+		spin_unlock_irq(&lun->lock);
+	}
 }

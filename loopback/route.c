@@ -91,6 +91,18 @@ enum tcm_loop_backend tcm_loop_backend_of(const struct se_device *dev)
 	return TCM_LOOP_BE_OTHER;
 }
 
+/**
+ * tcm_loop_can_fence() - can commands be ended while the backend has them
+ * @lun:	where they are
+ *
+ * Return: true if an aborted command comes back without the backend's help;
+ * else an abort would only wait for it, and the answer when it comes is better.
+ */
+bool tcm_loop_can_fence(const struct tcm_loop_lun *lun)
+{
+	return lun->link && BIT(lun->link->backend) & (BE(USER) | BE(RAMDISK));
+}
+
 static bool never_waits(enum tcm_loop_backend backend, const struct scsi_cmnd *sc)
 {
 	u8 opcode = sc->cmnd[0];

@@ -43,7 +43,7 @@
  * does. Waits use a little less, so that the caller is answered by it.
  */
 #define TCM_LOOP_DEADLINE	(30 * HZ)
-#define TCM_LOOP_WAIT		(TCM_LOOP_DEADLINE - 2 * HZ)
+#define TCM_LOOP_WAIT		(TCM_LOOP_DEADLINE - 3 * HZ)
 
 /**
  * struct tcm_loop_teardown - the end of an object, done in a work item
@@ -208,9 +208,11 @@ enum tcm_loop_gate {
  * @gate:	enum tcm_loop_gate
  * @cmds:	commands that the target core or a work item has
  * @drained:	completed when @cmds, killed, has come to zero
- * @lock:	protects @timed_out and @overdue
+ * @lock:	protects the following members
  * @timed_out:	commands whose timer fired and which have not come back
  * @overdue:	of these, and of the TMRs, those past the deadline
+ * @aborting:	the core has an abort that it has not answered
+ * @destroyed:	the SCSI device is gone, @recovery must not be queued again
  * @recovery:	aborts commands on @timed_out and watches their deadline
  * @wait:	woken when a command leaves @timed_out
  */
@@ -225,6 +227,8 @@ struct tcm_loop_lun {
 	spinlock_t			lock;
 	struct list_head		timed_out;
 	unsigned int			overdue;
+	bool				aborting;
+	bool				destroyed;
 	struct delayed_work		recovery;
 	wait_queue_head_t		wait;
 };
@@ -346,6 +350,7 @@ void tcm_loop_link_put(struct tcm_loop_link *link);
 
 /* route.c */
 enum tcm_loop_backend tcm_loop_backend_of(const struct se_device *dev);
+bool tcm_loop_can_fence(const struct tcm_loop_lun *lun);
 enum tcm_loop_route tcm_loop_route(const struct tcm_loop_lun *lun,
 				   const struct scsi_cmnd *sc, bool may_sleep);
 
@@ -361,10 +366,7 @@ void tcm_loop_release_cmd(struct se_cmd *se_cmd);
 
 /* tmr.c */
 struct tcm_loop_tmr;
-struct tcm_loop_tmr *tcm_loop_tmr_send(struct tcm_loop_lun *lun, u8 function,
-				       u64 tag);
-bool tcm_loop_tmr_wait(struct tcm_loop_tmr *tmr, unsigned long until);
-void tcm_loop_tmr_put(struct tcm_loop_tmr *tmr);
+bool tcm_loop_tmr_abort(struct tcm_loop_lun *lun, u64 tag);
 void tcm_loop_queue_tm_rsp(struct se_cmd *se_cmd);
 void tcm_loop_tmr_released(struct se_cmd *se_cmd);
 int tcm_loop_eh_device_reset(struct scsi_cmnd *sc);
@@ -374,6 +376,7 @@ int tcm_loop_eh_target_reset(struct scsi_cmnd *sc);
 enum scsi_timeout_action tcm_loop_eh_timed_out(struct scsi_cmnd *sc);
 int tcm_loop_eh_abort(struct scsi_cmnd *sc);
 void tcm_loop_recovery_work(struct work_struct *work);
+void tcm_loop_recovery_abort_answered(struct tcm_loop_lun *lun);
 bool tcm_loop_recovery_returned(struct tcm_loop_cmd *cmd);
 void tcm_loop_lun_overdue(struct tcm_loop_lun *lun, const char *what);
 void tcm_loop_lun_caught_up(struct tcm_loop_lun *lun);

@@ -17,8 +17,9 @@
  * @ref:	the core's and the sender's
  * @lun:	where it was sent; referenced
  * @node:	of the sender
+ * @function:	enum tcm_tmreq_table
  * @answered:	completed with the answer
- * @response:	valid once @answered
+ * @response:	enum tcm_tmrsp_table; valid once @answered
  * @overdue:	counted in lun->overdue; under lun->lock
  * @sense:	the core wants a place for it
  */
@@ -28,6 +29,7 @@ struct tcm_loop_tmr {
 	struct tcm_loop_lun	*lun;
 	struct list_head	node;
 	struct completion	answered;
+	u8			function;
 	u8			response;
 	bool			overdue;
 	unsigned char		sense[TRANSPORT_SENSE_BUFFER];
@@ -38,29 +40,16 @@ static struct tcm_loop_tmr *to_tmr(struct se_cmd *se_cmd)
 	return container_of(se_cmd, struct tcm_loop_tmr, se_cmd);
 }
 
-/**
- * tcm_loop_tmr_put() - drop a reference
- * @tmr:	the function, may be NULL
- */
-void tcm_loop_tmr_put(struct tcm_loop_tmr *tmr)
+static void tmr_put(struct tcm_loop_tmr *tmr)
 {
-	if (!tmr || !refcount_dec_and_test(&tmr->ref))
+	if (!refcount_dec_and_test(&tmr->ref))
 		return;
 	tcm_loop_lun_put(tmr->lun);
 	kfree(tmr);
 }
 
-/**
- * tcm_loop_tmr_send() - send a task management function
- * @lun:	the logical unit
- * @function:	enum tcm_tmreq_table
- * @tag:	of the command to abort
- *
- * Return: the function, with a reference for the caller; NULL if it could not
- * be sent.
- */
-struct tcm_loop_tmr *tcm_loop_tmr_send(struct tcm_loop_lun *lun, u8 function,
-				       u64 tag)
+/* Sends a function; the caller has a reference on what is returned, or NULL. */
+static struct tcm_loop_tmr *tmr_send(struct tcm_loop_lun *lun, u8 function, u64 tag)
 {
 	struct tcm_loop_tmr *tmr = kzalloc(sizeof(*tmr), GFP_NOIO);
 
@@ -68,42 +57,65 @@ struct tcm_loop_tmr *tcm_loop_tmr_send(struct tcm_loop_lun *lun, u8 function,
 		return NULL;
 	refcount_set(&tmr->ref, 2);
 	init_completion(&tmr->answered);
+	tmr->function = function;
 	tmr->response = TMR_FUNCTION_FAILED;
 	tcm_loop_lun_get(lun);
 	tmr->lun = lun;
 	if (target_submit_tmr(&tmr->se_cmd, lun->tpg->nexus->se_sess, tmr->sense,
 			      lun->number, tmr, function, GFP_NOIO, tag, 0) < 0) {
-		tcm_loop_tmr_put(tmr);
-		tcm_loop_tmr_put(tmr);
+		tmr_put(tmr);
+		tmr_put(tmr);
 		return NULL;
 	}
 	return tmr;
 }
 
 /**
- * tcm_loop_tmr_wait() - wait for an answer
- * @tmr:	the function or NULL
- * @until:	deadline in jiffies; when it passes the LUN is marked failed until
- *		the answer comes
+ * tcm_loop_tmr_abort() - abort a command, do not wait for the answer
+ * @lun:	where the command is
+ * @tag:	of the command
  *
- * Return: true if the function was done.
+ * Return: true if the answer will be given to recovery.
  */
-bool tcm_loop_tmr_wait(struct tcm_loop_tmr *tmr, unsigned long until)
+bool tcm_loop_tmr_abort(struct tcm_loop_lun *lun, u64 tag)
 {
-	long left = until - jiffies;
+	struct tcm_loop_tmr *tmr = tmr_send(lun, TMR_ABORT_TASK, tag);
 
 	if (!tmr)
 		return false;
-	if (!wait_for_completion_timeout(&tmr->answered, max(left, 1L))) {
-		spin_lock_irq(&tmr->lun->lock);
-		if (!completion_done(&tmr->answered)) {
-			tmr->overdue = true;
-			tcm_loop_lun_overdue(tmr->lun, "reset");
-		}
-		spin_unlock_irq(&tmr->lun->lock);
-		return false;
+	tmr_put(tmr);
+	return true;
+}
+
+/*
+ * A reset waits for all commands in the core, so one on top of something that
+ * is overdue has nothing to add but one more waiting work item.
+ */
+static struct tcm_loop_tmr *send_reset(struct tcm_loop_lun *lun)
+{
+	bool overdue;
+
+	spin_lock_irq(&lun->lock);
+	overdue = lun->overdue;
+	spin_unlock_irq(&lun->lock);
+	return overdue ? NULL : tmr_send(lun, TMR_LUN_RESET, 0);
+}
+
+/* True if the function was done by the deadline; else the LUN fails until then. */
+static bool wait_until(struct tcm_loop_tmr *tmr, unsigned long until)
+{
+	long left = until - jiffies;
+
+	if (wait_for_completion_timeout(&tmr->answered, max(left, 1L)))
+		return tmr->response == TMR_FUNCTION_COMPLETE;
+
+	spin_lock_irq(&tmr->lun->lock);
+	if (!completion_done(&tmr->answered)) {
+		tmr->overdue = true;
+		tcm_loop_lun_overdue(tmr->lun, "reset");
 	}
-	return tmr->response == TMR_FUNCTION_COMPLETE;
+	spin_unlock_irq(&tmr->lun->lock);
+	return false;
 }
 
 /**
@@ -113,14 +125,17 @@ bool tcm_loop_tmr_wait(struct tcm_loop_tmr *tmr, unsigned long until)
 void tcm_loop_queue_tm_rsp(struct se_cmd *se_cmd)
 {
 	struct tcm_loop_tmr *tmr = to_tmr(se_cmd);
+	struct tcm_loop_lun *lun = tmr->lun;
 	unsigned long flags;
 
-	spin_lock_irqsave(&tmr->lun->lock, flags);
+	spin_lock_irqsave(&lun->lock, flags);
 	tmr->response = se_cmd->se_tmr_req->response;
 	complete_all(&tmr->answered);
 	if (tmr->overdue)
-		tcm_loop_lun_caught_up(tmr->lun);
-	spin_unlock_irqrestore(&tmr->lun->lock, flags);
+		tcm_loop_lun_caught_up(lun);
+	if (tmr->function == TMR_ABORT_TASK)
+		tcm_loop_recovery_abort_answered(lun);
+	spin_unlock_irqrestore(&lun->lock, flags);
 }
 
 /**
@@ -129,7 +144,7 @@ void tcm_loop_queue_tm_rsp(struct se_cmd *se_cmd)
  */
 void tcm_loop_tmr_released(struct se_cmd *se_cmd)
 {
-	tcm_loop_tmr_put(to_tmr(se_cmd));
+	tmr_put(to_tmr(se_cmd));
 }
 
 /**
@@ -140,12 +155,13 @@ void tcm_loop_tmr_released(struct se_cmd *se_cmd)
  */
 int tcm_loop_eh_device_reset(struct scsi_cmnd *sc)
 {
-	struct tcm_loop_tmr *tmr;
+	struct tcm_loop_tmr *tmr = send_reset(sc->device->hostdata);
 	bool ok;
 
-	tmr = tcm_loop_tmr_send(sc->device->hostdata, TMR_LUN_RESET, 0);
-	ok = tcm_loop_tmr_wait(tmr, jiffies + TCM_LOOP_WAIT);
-	tcm_loop_tmr_put(tmr);
+	if (!tmr)
+		return FAILED;
+	ok = wait_until(tmr, jiffies + TCM_LOOP_WAIT);
+	tmr_put(tmr);
 	return ok ? SUCCESS : FAILED;
 }
 
@@ -172,7 +188,7 @@ int tcm_loop_eh_target_reset(struct scsi_cmnd *sc)
 		lun = tcm_loop_lun_of(tpg, sdev);
 		if (!lun)
 			continue;
-		tmr = tcm_loop_tmr_send(lun, TMR_LUN_RESET, 0);
+		tmr = send_reset(lun);
 		if (tmr)
 			list_add_tail(&tmr->node, &sent);
 		else
@@ -180,8 +196,8 @@ int tcm_loop_eh_target_reset(struct scsi_cmnd *sc)
 		tcm_loop_lun_put(lun);
 	}
 	list_for_each_entry_safe(tmr, next, &sent, node) {
-		ok &= tcm_loop_tmr_wait(tmr, until);
-		tcm_loop_tmr_put(tmr);
+		ok &= wait_until(tmr, until);
+		tmr_put(tmr);
 	}
 	if (ok)
 		WRITE_ONCE(tpg->transport, TCM_LOOP_ONLINE);
