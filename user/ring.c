@@ -90,8 +90,8 @@ static void tcmu_ring_append(struct tcmu_ring *ring, u32 posted)
  * @spot:	receives the place
  *
  * An entry never wraps: if it does not fit before the end of the ring, a PAD
- * entry takes the rest. The ring is never filled to the last byte, so that
- * head == tail always means empty.
+ * entry takes the rest; it counts as filled from now on. The ring is never
+ * filled to the last byte, so that head == tail always means empty.
  *
  * Return: 0, -ENOSPC if there is no room now, -EMSGSIZE if there never will be.
  */

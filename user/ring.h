@@ -49,7 +49,7 @@ struct tcmu_ring {
  * struct tcmu_spot - a reserved place in the ring
  * @pos:	where the entry goes
  * @seq:	its sequence number, for tcmu_ring_publish()
- * @pad_pos:	where a PAD entry must be written before it is published
+ * @pad_pos:	where a PAD entry must be written before the lock is released
  * @pad_len:	its length, 0 if none is needed
  */
 struct tcmu_spot {

@@ -68,21 +68,33 @@ void *tcmu_ring_at(const struct tcmu_dev *dev, u32 pos)
 }
 
 /**
- * tcmu_write_pad - write the PAD entry that a reserved spot may need
+ * tcmu_reserve_spot - take room in the ring for an entry to be filled
  * @dev:	the device
- * @spot:	the spot
+ * @len:	bytes, as tcmu_ring_reserve() wants them
+ * @op:		opcode
+ * @spot:	receives the place, for tcmu_publish()
  *
- * Context: the spot is not published yet.
+ * A PAD before it is written at once: it may be published together with the
+ * entries before it, while this one is still being filled.
+ *
+ * Return: as tcmu_ring_reserve(). Context: under dev->lock.
  */
-void tcmu_write_pad(struct tcmu_dev *dev, const struct tcmu_spot *spot)
+int tcmu_reserve_spot(struct tcmu_dev *dev, u32 len, enum tcmu_opcode op, struct tcmu_spot *spot)
 {
 	struct tcmu_cmd_entry_hdr hdr = {};
+	int err;
 
-	if (!spot->pad_len)
-		return;
-	tcmu_hdr_set_op(&hdr.len_op, TCMU_OP_PAD);
-	tcmu_hdr_set_len(&hdr.len_op, spot->pad_len);
-	memcpy(tcmu_ring_at(dev, spot->pad_pos), &hdr, sizeof(hdr));
+	lockdep_assert_held(&dev->lock);
+	err = tcmu_ring_reserve(&dev->ring, len, op, spot);
+	if (err)
+		return err;
+	dev->nr_filling++;
+	if (spot->pad_len) {
+		tcmu_hdr_set_op(&hdr.len_op, TCMU_OP_PAD);
+		tcmu_hdr_set_len(&hdr.len_op, spot->pad_len);
+		memcpy(tcmu_ring_at(dev, spot->pad_pos), &hdr, sizeof(hdr));
+	}
+	return 0;
 }
 
 /*
@@ -105,14 +117,13 @@ static int tcmu_reserve(struct tcmu_dev *dev, struct se_cmd *se_cmd,
 		goto free;
 	len = tcmu_cdb_offset(tcmu_iovs_len(need, &cmd->data)) +
 	      scsi_command_size(se_cmd->t_task_cdb);
-	err = tcmu_ring_reserve(&dev->ring, round_up(len, TCMU_OP_ALIGN_SIZE), TCMU_OP_CMD, spot);
+	err = tcmu_reserve_spot(dev, round_up(len, TCMU_OP_ALIGN_SIZE), TCMU_OP_CMD, spot);
 	if (err)
 		goto free;
 
 	cmd->se_cmd = se_cmd;
 	cmd->deadline = tcmu_deadline(dev->cmd_time_out);
 	se_cmd_start_posted(se_cmd, cmd);
-	dev->nr_filling++;
 	return 0;
 
 free:
@@ -130,7 +141,6 @@ static void tcmu_fill(struct tcmu_dev *dev, struct se_cmd *se_cmd,
 	u32 cdb_len = scsi_command_size(se_cmd->t_task_cdb);
 	struct tcmu_iov iov = { .iov = entry->req.iov, .slot = cmd->data.first };
 
-	tcmu_write_pad(dev, spot);
 	memset(entry, 0, offsetof(struct tcmu_cmd_entry, req.iov));
 	tcmu_hdr_set_op(&entry->hdr.len_op, TCMU_OP_CMD);
 	tcmu_hdr_set_len(&entry->hdr.len_op, round_up(cdb_off + cdb_len, TCMU_OP_ALIGN_SIZE));

@@ -279,7 +279,7 @@ struct se_dev_plug *tcmu_plug_device(struct se_device *se_dev);
 void tcmu_unplug_device(struct se_dev_plug *plug);
 void tcmu_publish(struct tcmu_dev *dev, u32 seq) __releases(&dev->lock);
 void *tcmu_ring_at(const struct tcmu_dev *dev, u32 pos);
-void tcmu_write_pad(struct tcmu_dev *dev, const struct tcmu_spot *spot);
+int tcmu_reserve_spot(struct tcmu_dev *dev, u32 len, enum tcmu_opcode op, struct tcmu_spot *spot);
 void tcmu_start_scan(struct tcmu_dev *dev);
 
 /* complete.c */

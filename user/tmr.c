@@ -123,7 +123,6 @@ static void tcmu_tmr_fill(struct tcmu_dev *dev, const struct tcmu_tmr *tmr,
 {
 	struct tcmu_tmr_entry *entry = tcmu_ring_at(dev, spot->pos);
 
-	tcmu_write_pad(dev, spot);
 	memset(entry, 0, sizeof(*entry));
 	tcmu_hdr_set_op(&entry->hdr.len_op, TCMU_OP_TMR);
 	tcmu_hdr_set_len(&entry->hdr.len_op, tcmu_tmr_len(tmr));
@@ -143,17 +142,14 @@ static bool tcmu_tmr_post(struct tcmu_dev *dev)
 	tmr = list_first_entry_or_null(&dev->tmrs, struct tcmu_tmr, node);
 	if (tmr && !test_bit(TCMU_DEV_STOPPED, &dev->flags) &&
 	    !test_bit(TCMU_DEV_BROKEN, &dev->flags))
-		err = tcmu_ring_reserve(&dev->ring, tcmu_tmr_len(tmr), TCMU_OP_TMR, &spot);
+		err = tcmu_reserve_spot(dev, tcmu_tmr_len(tmr), TCMU_OP_TMR, &spot);
 	if (err == -ENOSPC) {
 		spin_unlock(&dev->lock);
 		return false;
 	}
 	list_del(&tmr->node);
-	if (err) {
-		spin_unlock(&dev->lock);
-	} else {
-		dev->nr_filling++;
-		spin_unlock(&dev->lock);
+	spin_unlock(&dev->lock);
+	if (!err) {
 		tcmu_tmr_fill(dev, tmr, &spot);
 		spin_lock(&dev->lock);
 		tcmu_publish(dev, spot.seq);
