@@ -194,7 +194,7 @@ Result<std::string> ConfigfsDevice::read_wwn(const std::string &leaf) const
 Status ConfigfsDevice::recover_ring() const
 {
 	static constexpr const char *steps[][2] = {
-		{"action/block_dev", "1"}, {"action/reset_ring", "2"}, {"action/block_dev", "0"}};
+		{"action/block_dev", "1"}, {"action/reset_ring", "1"}, {"action/block_dev", "0"}};
 	Status first_failure;
 
 	/* The last step is due even when the one before it failed. */

@@ -76,8 +76,9 @@ public:
 	/**
 	 * Make the kernel end everything that is in the ring and start it anew,
 	 * as tcmu-runner does after a crash: hold new commands back
-	 * (action/block_dev 1), let those in the ring be repeated by their
-	 * initiators (action/reset_ring 2), continue (action/block_dev 0).
+	 * (action/block_dev 1), end those in the ring with BUSY, so that their
+	 * initiators repeat them (action/reset_ring 1; 2 would fail them),
+	 * continue (action/block_dev 0).
 	 */
 	Status recover_ring() const;
 
