@@ -63,6 +63,7 @@ qemu_kernel() {
 	[[ $OPT_KERNEL != *-rt ]] || panic=2
 	args="quiet loglevel=5 panic=$panic tsc=reliable no_timer_check mitigations=off cryptomgr.notests"
 
+	[[ -z $OPT_ICOUNT ]] || args+=" sysctl.kernel.hung_task_timeout_secs=0"
 	args+=" net.ifnames=0 console=ttyS0 $OPT_APPEND"
 	QEMU+=(-kernel "$1/vmlinux" -initrd "$2" -append "$args")
 }

@@ -15,7 +15,7 @@ OOPS_GRACE=20
 
 # shellcheck disable=SC2034
 OPT_KERNEL=6.12 OPT_KODIR='' OPT_OURS=all OPT_TIMEOUT='' OPT_MEM=1500 OPT_SMP='' OPT_ICOUNT='' OPT_APPEND='' OPT_OUT=''
-OPT_FILES=() OPT_DISKS=() PROGRAM=()
+OPT_FILES=() OPT_DISKS=() OPT_QEMU=() PROGRAM=()
 RUN='' JUDGED='' QEMU_PID='' TTY_STATE='' MERGED='' MODE=program STREAMS=()
 
 # shellcheck disable=SC2034
@@ -37,6 +37,7 @@ run_options() {
 		--file) OPT_FILES+=("$2") ;;
 		--disk) OPT_DISKS+=("$2") ;;
 		--append) OPT_APPEND+=" $2" ;;
+		--qemu) OPT_QEMU+=("$2") ;;
 		--out) OPT_OUT=$2 ;;
 		*) die "unknown option $1" ;;
 		esac
@@ -132,7 +133,7 @@ stage_program() {
 	chmod 755 "$lab/init" "$lab/program"
 	size=$([[ $MODE != terminal ]] || stty size)
 	cat >"$lab/settings" <<-SETTINGS
-		LAB_MODE=$MODE LAB_KERNEL=$OPT_KERNEL LAB_OURS=$OPT_OURS
+		LAB_MODE=$MODE LAB_KERNEL=$OPT_KERNEL LAB_OURS=$OPT_OURS LAB_ICOUNT=$OPT_ICOUNT
 		LAB_ROWS=${size% *} LAB_COLS=${size#* }
 		LAB_DISKS='$(disk_names scratch keep)' LAB_KEEP='$(disk_names keep)'
 	SETTINGS
@@ -191,6 +192,7 @@ run_prepare() {
 	qemu_disk modules "$kernel/modules.ext4" readonly=on,cache=unsafe
 	qemu_disk in "$RUN/in.ext4" readonly=on,cache=unsafe
 	run_disks
+	QEMU+=("${OPT_QEMU[@]}")
 }
 
 run_start() {

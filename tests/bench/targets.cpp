@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "targets.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <sstream>
+#include <thread>
+
+#include <fcntl.h>
+
+#include "block_io.hpp"
+#include "module.hpp"
+
+namespace lio::bench {
+
+using namespace lio::test;
+
+namespace {
+
+/// Members go in the reverse order: the LUN, then its backstore, then the handler.
+class TcmuTarget : public Target {
+	Process handler_;
+	LoopDisk disk_;
+
+public:
+	TcmuTarget(Process handler, LoopDisk disk, std::string device)
+		: handler_(std::move(handler)), disk_(std::move(disk))
+	{
+		device_ = std::move(device);
+	}
+	~TcmuTarget() override
+	{
+		// The device goes while its handler still answers.
+		if (disk_.lun.destroy() && disk_.target.destroy() && disk_.backstore.destroy())
+			(void)handler_.stop();
+	}
+};
+
+class RamdiskTarget : public Target {
+	LoopDisk disk_;
+
+public:
+	RamdiskTarget(LoopDisk disk, std::string device) : disk_(std::move(disk)) { device_ = std::move(device); }
+};
+
+class UblkTarget : public Target {
+	Process server_;
+
+public:
+	UblkTarget(Process server, std::string device) : server_(std::move(server)) { device_ = std::move(device); }
+	~UblkTarget() override { (void)server_.stop(); }
+};
+
+Result<std::unique_ptr<Target>> ramdisk(const std::string &name, uint64_t bytes, bool null_io)
+{
+	LIO_TRY(LoopDisk disk, LoopDisk::create(ramdisk_spec(name, bytes, null_io)));
+	LIO_TRY(std::string node, disk.lun.block_node());
+	return std::unique_ptr<Target>(new RamdiskTarget(std::move(disk), node));
+}
+
+std::string sysfs(const std::string &device)
+{
+	return "/sys/block/" + device.substr(device.rfind('/') + 1);
+}
+
+} // namespace
+
+Result<std::unique_ptr<Target>> make_tcmu_null(bool touch_data)
+{
+	LIO_CHECK(ensure_target_core());
+	LIO_CHECK(load_module("target_core_user"));
+	std::vector<std::string> argv{"tcmu-null", "--quiet"};
+	if (!touch_data)
+		argv.push_back("--no-data");
+	LIO_TRY(Process handler, Process::spawn(argv, {.log_file = "/run/tcmu-null.log"}));
+	BackstoreSpec spec = user_spec("null", "null/bench", disk_bytes);
+	// Without this a LUN takes 64 KiB at a time, and 1 MiB is sixteen commands.
+	spec.control.push_back("hw_max_sectors=2048");
+	LIO_TRY(LoopDisk disk, LoopDisk::create(spec));
+	LIO_TRY(std::string node, disk.lun.block_node());
+	return std::unique_ptr<Target>(new TcmuTarget(std::move(handler), std::move(disk), node));
+}
+
+Result<std::unique_ptr<Target>> make_ramdisk_null()
+{
+	// rd_nullio allocates its pages all the same.
+	return ramdisk("rdnull", 64 << 20, true);
+}
+
+Result<std::unique_ptr<Target>> make_ramdisk()
+{
+	return ramdisk("rd", 16 << 20, false);
+}
+
+Result<std::unique_ptr<Target>> make_ublk_null()
+{
+	LIO_CHECK(load_module("ublk_drv"));
+	LIO_CHECK(wait_until(Deadline(seconds(20)), "/dev/ublk-control", [] { return exists("/dev/ublk-control"); }));
+	unsigned queues = std::max(1u, std::thread::hardware_concurrency());
+	LIO_TRY(Process server, Process::spawn({"ublk-null", "--bytes", std::to_string(disk_bytes), "--queues",
+						std::to_string(queues)}));
+	LIO_CHECK(wait_until(Deadline(seconds(30)), "ublk-null", [&] {
+		return server.output().find('\n') != std::string::npos || !server.running();
+	}));
+	std::string device = server.output();
+	if (device.rfind("/dev/ublkb", 0) != 0)
+		return Error{EIO, "ublk-null", device};
+	device.erase(device.find('\n'));
+	return std::unique_ptr<Target>(new UblkTarget(std::move(server), device));
+}
+
+Status verify_zeroes(const std::string &device)
+{
+	LIO_TRY(BlockFile file, BlockFile::open(device));
+	LIO_TRY(uint64_t sectors, read_number(sysfs(device) + "/size"));
+	uint64_t bytes = sectors * 512;
+	for (uint64_t size : {4096ul, 65536ul, 1048576ul}) {
+		AlignedBuffer buffer(size);
+		for (uint64_t at : {0ul, (bytes / 2) & ~4095ul, bytes - size}) {
+			std::fill(buffer.span().begin(), buffer.span().end(), 0xff);
+			LIO_CHECK(file.read_at(at, buffer.span()));
+			if (std::any_of(buffer.span().begin(), buffer.span().end(), [](uint8_t b) { return b; }))
+				return Error{EILSEQ, device, "not zero what was read at " + std::to_string(at)};
+		}
+	}
+	return {};
+}
+
+Status verify_storage(const std::string &device)
+{
+	LIO_TRY(BlockFile file, BlockFile::open(device));
+	uint64_t at = 0, generation = 0;
+	for (uint64_t size : {512ul, 4096ul, 65536ul, 1048576ul}) {
+		at += size;
+		LIO_CHECK(file.write_pattern(at, size, ++generation));
+		LIO_CHECK(file.verify_pattern(at, size, generation));
+	}
+	return {};
+}
+
+Status settle_queue(const std::string &device)
+{
+	std::string queue = sysfs(device) + "/queue/";
+	LIO_CHECK(write_value(queue + "scheduler", "none"));
+	LIO_CHECK(write_value(queue + "nomerges", "2"));
+	LIO_CHECK(write_value(queue + "add_random", "0"));
+	return write_value(queue + "max_sectors_kb", "1024");
+}
+
+Result<uint64_t> completed_requests(const std::string &device)
+{
+	LIO_TRY(std::string stat, read_value(sysfs(device) + "/stat"));
+	std::istringstream in(stat);
+	uint64_t field, sum = 0;
+	for (int n = 0; n < 5 && in >> field; n++)
+		if (n == 0 || n == 4) // reads and writes completed
+			sum += field;
+	return sum;
+}
+
+} // namespace lio::bench
