@@ -107,6 +107,7 @@ Result<TcmuRunner> TcmuRunner::start()
 	// The distribution's module forgets a device before the handler has answered its removal.
 	if (!module_is_ours("target_core_user"))
 		expect_dmesg("^tcmu nl cmd 2/0 completion could not find device", Need::optional);
+	LIO_CHECK(ensure_target_core());
 	LIO_CHECK(load_module("target_core_user"));
 	LIO_TRY(Process p, Process::spawn({"tcmu-runner"}));
 	TcmuRunner runner(std::move(p));

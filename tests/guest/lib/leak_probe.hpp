@@ -13,7 +13,7 @@
 namespace lio::test {
 
 struct Snapshot {
-	uint64_t free_pages = 0; ///< after sync and drop_caches
+	std::map<std::string, uint64_t> meminfo; ///< kB, after sync and drop_caches
 	std::map<std::string, uint64_t> slabs; ///< active objects by cache
 	std::set<std::string> names; ///< paths in configfs's target tree, uio, /dev, SCSI hosts, modules
 };
@@ -21,14 +21,18 @@ struct Snapshot {
 /// Syncs, drops caches and looks.
 Result<Snapshot> take_snapshot();
 
+/// Growth between two snapshots that is not called growth.
 struct LeakLimits {
-	/// Growth that single allocations elsewhere explain; all growth per cycle is judged by the
-	/// caller, who lets enough cycles pass for a leak to be bigger than this.
-	uint64_t slab_objects = 400;
-	uint64_t pages = 1024;
+	uint64_t slab_objects = 60;
+	uint64_t kernel_kb = 2048;
 };
 
-/// What @after has more than @before beyond @limits, one line each; names must be the same.
-std::vector<std::string> find_leaks(const Snapshot &before, const Snapshot &after, const LeakLimits &limits);
+/// Names that were not there before, or no longer are.
+std::vector<std::string> changed_names(const Snapshot &before, const Snapshot &after);
+
+/// What grew beyond @limits between the first and the second snapshot and again between the
+/// second and the third: a leak goes on growing, a cache that fills does not.
+std::vector<std::string> find_growth(const Snapshot &first, const Snapshot &second, const Snapshot &third,
+				     const LeakLimits &limits);
 
 } // namespace lio::test

@@ -169,10 +169,13 @@ void TreeRecorder::write_values(const std::string &path, const std::vector<std::
 	for (size_t i = 0; i < values.size(); i++) {
 		Status s = write_value_within(full(path), values[i], write_limit);
 		snprintf(number, sizeof(number), "write %02zu ", i + 1);
-		fields[number + label_of(values[i])] = outcome(s) + " -> " + value_or_errno(full(path));
+		auto &field = fields[number + label_of(values[i])];
+		field = outcome(s) + " -> " + value_or_errno(full(path));
+		// Back to the first value, so that one difference does not look like many.
+		if (first && read_file(full(path)).value_or(*first) != *first)
+			if (Status back = write_value_within(full(path), *first, write_limit); !back)
+				field += ", back: " + outcome(back);
 	}
-	if (first && read_file(full(path)).value_or(*first) != *first)
-		fields["write back"] = outcome(write_value_within(full(path), *first, write_limit));
 }
 
 Status TreeRecorder::write_all(const std::string &path)

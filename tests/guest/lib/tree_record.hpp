@@ -47,8 +47,8 @@ public:
 	void operate(const std::vector<RecordPlan::Operation> &operations);
 	/// Names, modes, types and values of everything below @path (relative to the root).
 	Status walk(const std::string &path);
-	/// The plan's writes to every attribute below @path, each followed by a look at the value.
-	/// Afterwards the attribute's first value is written back.
+	/// The plan's writes to every attribute below @path, each followed by a look at the value
+	/// and by writing the attribute's first value back.
 	Status write_all(const std::string &path);
 	/// The volatile parts replaced.
 	TreeRecord normalised() const;
