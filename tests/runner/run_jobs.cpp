@@ -35,7 +35,7 @@ std::string job_dir(const Job &job, const Settings &s)
 	return s.results + "/" + job.name();
 }
 
-/// {results} and {kernel} in a host command's words.
+/// {results}, {kernel} and {tree} in the words of a command or of the lab's options.
 std::string expand(std::string word, const Job &job, const Settings &s)
 {
 	const std::pair<std::string, std::string> names[] = {
@@ -61,7 +61,8 @@ std::vector<std::string> command_of(const Job &job, const Settings &s)
 	if (g.guest) {
 		v = {s.tree + "/tests/lab/lab", "run", "--kernel", job.kernel, "--ours", g.ours,
 		     "--timeout", std::to_string(job.timeout), "--out", job_dir(job, s)};
-		v.insert(v.end(), g.lab.begin(), g.lab.end());
+		for (const auto &word : g.lab)
+			v.push_back(expand(word, job, s));
 		v.push_back("--");
 	}
 	auto env = environment(s);
