@@ -176,6 +176,20 @@ void tcmu_start_scan(struct tcmu_dev *dev)
 	queue_delayed_work(tcmu_wq, &dev->scan, TCMU_SCAN_SECONDS * HZ);
 }
 
+/*
+ * From here on nothing keeps the device: what was published may be answered, and
+ * its LUN removed, before the doorbell. tcmu_uio_unregister() waits for readers.
+ */
+static void tcmu_unlock_and_ring(struct tcmu_dev *dev, bool ring)
+	__releases(&dev->lock)
+{
+	rcu_read_lock();
+	spin_unlock(&dev->lock);
+	if (ring)
+		uio_event_notify(&dev->uio);
+	rcu_read_unlock();
+}
+
 /**
  * tcmu_publish - show a filled entry to the handler
  * @dev:	the device
@@ -196,11 +210,7 @@ void tcmu_publish(struct tcmu_dev *dev, u32 seq)
 	if (!--dev->nr_filling && test_bit(TCMU_DEV_STOPPED, &dev->flags))
 		wake_up(&dev->filled);
 	tcmu_start_scan(dev);
-	spin_unlock(&dev->lock);
-
-	/* Pairs with tcmu_unplug_device(). */
-	if (moved && !test_bit(TCMU_DEV_PLUGGED, &dev->flags))
-		uio_event_notify(&dev->uio);
+	tcmu_unlock_and_ring(dev, moved && !test_bit(TCMU_DEV_PLUGGED, &dev->flags));
 }
 
 /* Fills and publishes what tcmu_reserve() took. */
@@ -373,19 +383,30 @@ struct se_dev_plug *tcmu_plug_device(struct se_device *se_dev)
 {
 	struct tcmu_dev *dev = to_tcmu_dev(se_dev);
 
-	return test_and_set_bit(TCMU_DEV_PLUGGED, &dev->flags) ? NULL : &dev->plug;
+	if (test_and_set_bit(TCMU_DEV_PLUGGED, &dev->flags))
+		return NULL;
+	/* The batch's commands may all have ended before it is unplugged. */
+	kref_get(&dev->ref);
+	return &dev->plug;
 }
 
 /**
  * tcmu_unplug_device - the batch is submitted: one doorbell for all of it
  * @plug:	from tcmu_plug_device()
+ *
+ * Context: process, may sleep.
  */
 void tcmu_unplug_device(struct se_dev_plug *plug)
 {
 	struct tcmu_dev *dev = container_of(plug, struct tcmu_dev, plug);
 
-	/* Who saw the bit published before; who did not rings himself. */
-	clear_bit_unlock(TCMU_DEV_PLUGGED, &dev->flags);
-	smp_mb__after_atomic();
-	uio_event_notify(&dev->uio);
+	/*
+	 * Under the lock: who saw the bit has published, who publishes later does
+	 * not see it. A stopped device has nothing published, and perhaps no UIO
+	 * device any more.
+	 */
+	spin_lock(&dev->lock);
+	clear_bit(TCMU_DEV_PLUGGED, &dev->flags);
+	tcmu_unlock_and_ring(dev, !test_bit(TCMU_DEV_STOPPED, &dev->flags));
+	tcmu_dev_put(dev);
 }

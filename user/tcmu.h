@@ -137,7 +137,7 @@ enum {
  * struct tcmu_dev - a device and everything its handler shares
  * @se_dev:	the core's part; first in life, freed with the rest
  * @plug:	handed out by plug_device
- * @ref:	held by the core's device, each mapping and an open UIO device
+ * @ref:	held by the core's device, each mapping and a plug
  * @node:	in tcmu_devices, under tcmu_devices_lock, while configured
  * @hba_id:	number in the UIO name
  * @name:	the device's name in configfs

@@ -167,6 +167,8 @@ int tcmu_uio_register(struct tcmu_dev *dev)
  */
 void tcmu_uio_unregister(struct tcmu_dev *dev)
 {
+	/* Somebody may be about to ring: see tcmu_unlock_and_ring(). */
+	synchronize_rcu();
 	uio_unregister_device(&dev->uio);
 	dev->uio.uio_dev = NULL;
 
