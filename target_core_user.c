@@ -92,6 +92,20 @@ static void tcmu_free_memory(struct tcmu_dev *dev)
 	dev->mailbox = NULL;
 }
 
+/*
+ * What the first commands need. Later there may be no memory until a command that
+ * writes pages back has ended; these slots stay when others are given back.
+ */
+static int tcmu_prepare_first(struct tcmu_dev *dev)
+{
+	u32 slots = min(DIV_ROUND_UP(TCMU_KEEP_PAGES, dev->data.slot_pages),
+			dev->data.slots.limit);
+	int err = tcmu_cmds_grow(dev) ?: tcmu_data_grow(dev, slots);
+
+	/* Other devices have it all: the device works as soon as they give back. */
+	return err == -ENOSPC ? 0 : err;
+}
+
 /* Mailbox and ring are one vmalloc area: the handler maps its pages. */
 static int tcmu_alloc_memory(struct tcmu_dev *dev)
 {
@@ -113,7 +127,10 @@ static int tcmu_alloc_memory(struct tcmu_dev *dev)
 	err = tcmu_cmds_init(dev);
 	if (err)
 		return err;
-	return tcmu_data_init(dev, size);
+	err = tcmu_data_init(dev, size);
+	if (err)
+		return err;
+	return tcmu_prepare_first(dev);
 }
 
 static void tcmu_free_rcu(struct rcu_head *rcu)
@@ -168,6 +185,9 @@ static int tcmu_configure_device(struct se_device *se_dev)
 	if (dev->mailbox && kref_read(&dev->ref) > 1)
 		return -EBUSY;
 	tcmu_free_memory(dev);
+	/* Nor does its state matter: whoever had it open could break the ring. */
+	dev->flags = 0;
+	dev->scanning = false;
 	tcmu_set_attrib_defaults(&se_dev->dev_attrib);
 	mutex_lock(&dev->config_lock);
 	err = tcmu_uio_name(dev);

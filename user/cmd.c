@@ -59,7 +59,8 @@ struct tcmu_cmd *tcmu_cmd_lookup(const struct tcmu_dev *dev, u32 tag)
 
 	if (tag >= TCMU_MAX_TAGS)
 		return NULL;
-	cmds = READ_ONCE(dev->cmds[tag / TCMU_CMDS]);
+	/* Pairs with tcmu_cmds_grow(). */
+	cmds = smp_load_acquire(&dev->cmds[tag / TCMU_CMDS]);
 	return cmds ? &cmds[tag % TCMU_CMDS] : NULL;
 }
 
@@ -68,7 +69,7 @@ struct tcmu_cmd *tcmu_cmd_lookup(const struct tcmu_dev *dev, u32 tag)
  * @dev:	the device
  *
  * Return: 0, -ENFILE if all tags have one, -ENOMEM.
- * Context: may sleep (GFP_NOIO), takes grow_lock and lock.
+ * Context: may sleep (TCMU_GFP_IO), takes grow_lock and lock.
  */
 int tcmu_cmds_grow(struct tcmu_dev *dev)
 {
@@ -80,7 +81,7 @@ int tcmu_cmds_grow(struct tcmu_dev *dev)
 	first = dev->tags.fresh;
 	if (first == TCMU_MAX_TAGS)
 		return -ENFILE;
-	cmds = kcalloc(TCMU_CMDS, sizeof(*cmds), GFP_NOIO | __GFP_NOWARN);
+	cmds = kcalloc(TCMU_CMDS, sizeof(*cmds), TCMU_GFP_IO);
 	if (!cmds)
 		return -ENOMEM;
 	for (i = 0; i < TCMU_CMDS; i++) {
@@ -94,7 +95,8 @@ int tcmu_cmds_grow(struct tcmu_dev *dev)
 		cmds[i].tag = tag;
 		tcmu_pool_append(&dev->tags, &chain, tag);
 	}
-	WRITE_ONCE(dev->cmds[first / TCMU_CMDS], cmds);
+	/* A handler may name any of the tags at once: see tcmu_cmd_lookup(). */
+	smp_store_release(&dev->cmds[first / TCMU_CMDS], cmds);
 
 	spin_lock(&dev->lock);
 	tcmu_pool_put(&dev->tags, &chain);

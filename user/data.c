@@ -36,7 +36,7 @@ static struct page **tcmu_page_entry(const struct tcmu_data *data, unsigned long
 int tcmu_data_init(struct tcmu_dev *dev, u64 offset)
 {
 	struct tcmu_data *data = &dev->data;
-	u32 slots = ((u64)dev->max_data_area_mb << (20 - PAGE_SHIFT)) / dev->data_pages_per_blk;
+	u32 slots = div_u64((u64)dev->max_data_area_mb << (20 - PAGE_SHIFT), dev->data_pages_per_blk);
 
 	data->slot_pages = dev->data_pages_per_blk;
 	data->slot_size = data->slot_pages << PAGE_SHIFT;
@@ -87,7 +87,7 @@ static int tcmu_data_prepare(struct tcmu_data *data, u32 slot)
 
 		if (data->pages[i])
 			continue;
-		dir = kcalloc(TCMU_PAGE_DIR, sizeof(*dir), GFP_NOIO | __GFP_NOWARN);
+		dir = kcalloc(TCMU_PAGE_DIR, sizeof(*dir), TCMU_GFP_IO);
 		if (!dir)
 			return -ENOMEM;
 		/* Pairs with the fault handler's look under dev->lock or none. */
@@ -99,7 +99,6 @@ static int tcmu_data_prepare(struct tcmu_data *data, u32 slot)
 /*
  * Gives a slot its pages. They become visible to the fault handler all at once:
  * a page that was mapped must not be taken back because the next one failed.
- * No retry in the allocator: it might wait for the very I/O that asks.
  */
 static int tcmu_data_back(struct tcmu_dev *dev, u32 slot)
 {
@@ -112,7 +111,7 @@ static int tcmu_data_back(struct tcmu_dev *dev, u32 slot)
 	if (tcmu_data_prepare(data, slot))
 		return -ENOMEM;
 	for (i = 0; i < data->slot_pages; i++) {
-		page = alloc_page(GFP_NOIO | __GFP_ZERO | __GFP_NORETRY | __GFP_NOWARN);
+		page = alloc_page(TCMU_GFP_IO | __GFP_ZERO);
 		if (!page)
 			goto free;
 		list_add_tail(&page->lru, &pages);
@@ -171,7 +170,7 @@ uncharge:
  * Return: 0 if so many were ready for a moment, -ENOSPC if the limit of all
  * devices is reached (others have been asked to give back), -ENOBUFS if this
  * device's is, -ENOMEM. What could be backed is ready in any case.
- * Context: may sleep (GFP_NOIO), takes grow_lock and lock.
+ * Context: may sleep (TCMU_GFP_IO), takes grow_lock and lock.
  */
 int tcmu_data_grow(struct tcmu_dev *dev, u32 slots)
 {

@@ -16,16 +16,14 @@ static u32 tcmu_pool_nr_dirs(const struct tcmu_pool *pool)
 
 /**
  * tcmu_pool_init - make a pool whose indexes are all unbacked
- * @pool:	the pool, zeroed
+ * @pool:	the pool, new or destroyed
  * @limit:	number of indexes, at most TCMU_NONE - TCMU_LINKS
  *
  * Return: 0 or -ENOMEM. Context: may sleep.
  */
 int tcmu_pool_init(struct tcmu_pool *pool, u32 limit)
 {
-	pool->limit = limit;
-	pool->ready = TCMU_NONE;
-	pool->spare = TCMU_NONE;
+	*pool = (struct tcmu_pool){ .limit = limit, .ready = TCMU_NONE, .spare = TCMU_NONE };
 	pool->links = kvcalloc(tcmu_pool_nr_dirs(pool), sizeof(*pool->links), GFP_KERNEL);
 	return pool->links ? 0 : -ENOMEM;
 }
@@ -105,7 +103,7 @@ void tcmu_pool_put(struct tcmu_pool *pool, const struct tcmu_chain *chain)
  * tcmu_pool_retire().
  *
  * Return: the index, or TCMU_NONE if all are in use or memory is short.
- * Context: may sleep (GFP_NOIO), under the lock for growth.
+ * Context: may sleep (TCMU_GFP_IO), under the lock for growth.
  */
 u32 tcmu_pool_draw(struct tcmu_pool *pool)
 {
@@ -119,7 +117,7 @@ u32 tcmu_pool_draw(struct tcmu_pool *pool)
 		return TCMU_NONE;
 	index = pool->fresh;
 	if (!(index & (TCMU_LINKS - 1)) && !pool->links[index >> TCMU_LINKS_SHIFT]) {
-		u32 *links = kcalloc(TCMU_LINKS, sizeof(*links), GFP_NOIO | __GFP_NOWARN);
+		u32 *links = kcalloc(TCMU_LINKS, sizeof(*links), TCMU_GFP_IO);
 
 		if (!links)
 			return TCMU_NONE;

@@ -18,6 +18,13 @@
 
 #include <linux/types.h>
 
+/*
+ * Allocations on the way of a command: it may be the one that would free memory.
+ * They fail rather than wait for that or take the last reserves; the command
+ * then waits, and goes on with what others give back.
+ */
+#define TCMU_GFP_IO	(GFP_NOIO | __GFP_NORETRY | __GFP_NOMEMALLOC | __GFP_NOWARN)
+
 #define TCMU_NONE		U32_MAX
 #define TCMU_LINKS_SHIFT	10
 #define TCMU_LINKS		(1U << TCMU_LINKS_SHIFT)

@@ -350,7 +350,7 @@ static int tcmu_post_first(struct tcmu_dev *dev, struct tcmu_need *need,
  * tcmu_run_waiting - post commands that waited for room
  * @dev:	the device
  *
- * Context: process, may sleep (GFP_NOIO).
+ * Context: process, may sleep (TCMU_GFP_IO).
  */
 void tcmu_run_waiting(struct tcmu_dev *dev)
 {

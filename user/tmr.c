@@ -56,7 +56,7 @@ static struct tcmu_tmr *tcmu_tmr_alloc(const struct tcmu_dev *dev, enum tcm_tmre
 
 	if (!READ_ONCE(dev->tmr_notification))
 		return NULL;
-	tmr = kmalloc(struct_size(tmr, ids, cnt), GFP_NOIO | __GFP_NOWARN);
+	tmr = kmalloc(struct_size(tmr, ids, cnt), TCMU_GFP_IO);
 	if (!tmr) {
 		pr_warn_ratelimited("%s: no memory to tell the handler of a TMR\n", dev->name);
 		return NULL;
@@ -81,7 +81,7 @@ static void tcmu_tmr_add(struct tcmu_tmr *tmr, u16 id)
  * Those that wait for room are ended now, those that the handler has within
  * TCMU_ABORT_SECONDS.
  *
- * Context: process, may sleep (GFP_NOIO).
+ * Context: process, may sleep (TCMU_GFP_IO).
  */
 void tcmu_tmr_notify(struct se_device *se_dev, enum tcm_tmreq_table tmf,
 		     struct list_head *aborted)
