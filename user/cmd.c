@@ -121,6 +121,7 @@ struct tcmu_cmd *tcmu_cmd_take(struct tcmu_dev *dev)
 		return NULL;
 	cmd = tcmu_cmd_lookup(dev, chain.first);
 	cmd->state = TCMU_CMD_FILLING;
+	cmd->aborted = false;
 	cmd->data = TCMU_EMPTY_CHAIN;
 	return cmd;
 }

@@ -9,14 +9,19 @@
 #include "se_cmd_state.h"
 #include "tcmu.h"
 
+/* How many entries are taken at once under the lock, however many there are. */
+#define TCMU_DRAIN_BATCH	256U
+
 /**
- * struct tcmu_answered - the commands that one doorbell answered
+ * struct tcmu_answered - the commands that were answered
  * @dev:	the device
+ * @visited:	number of entries that were looked at
  * @first:	first command, linked by @next
  * @link:	where the next one is linked
  */
 struct tcmu_answered {
 	struct tcmu_dev *dev;
+	u32 visited;
 	struct tcmu_cmd *first;
 	struct tcmu_cmd **link;
 };
@@ -36,6 +41,7 @@ static void tcmu_copy_answer(struct tcmu_answer *answer, const struct tcmu_cmd_e
  * An entry that the handler has passed. It must still have the length and
  * opcode that it was posted with, and the answer in it must be to a command
  * that is owed one: any such command's, since answers may come out of order.
+ * -EAGAIN: not now, the batch is full.
  */
 static int tcmu_visit(u32 pos, u32 len_op, void *ctx)
 {
@@ -49,6 +55,8 @@ static int tcmu_visit(u32 pos, u32 len_op, void *ctx)
 	struct tcmu_cmd *cmd;
 
 	static_assert(sizeof(once.raw) == sizeof(once.hdr));
+	if (answered->visited++ == TCMU_DRAIN_BATCH)
+		return -EAGAIN;
 	if (once.hdr.len_op != len_op)
 		return -EBADMSG;
 	if (tcmu_hdr_get_op(len_op) == TCMU_OP_TMR)
@@ -60,6 +68,7 @@ static int tcmu_visit(u32 pos, u32 len_op, void *ctx)
 	switch (cmd->state) {
 	case TCMU_CMD_POSTED:
 		cmd->state = TCMU_CMD_ANSWERED;
+		se_cmd_start_answered(cmd->se_cmd);
 		tcmu_copy_answer(&cmd->answer, entry, once.hdr.uflags);
 		*answered->link = cmd;
 		answered->link = &cmd->next;
@@ -119,7 +128,6 @@ static void tcmu_complete(struct tcmu_dev *dev, struct tcmu_cmd *cmd)
 	bool has_len = answer->uflags & TCMU_UFLAG_READ_LEN &&
 		       se_cmd->data_direction == DMA_FROM_DEVICE;
 
-	se_cmd->priv = NULL;
 	if (answer->uflags & TCMU_UFLAG_UNKNOWN_OP)
 		return target_complete_cmd_with_sense(se_cmd, SAM_STAT_CHECK_CONDITION,
 						      TCM_UNSUPPORTED_SCSI_OPCODE);
@@ -186,19 +194,12 @@ void tcmu_fail(struct list_head *failed, u8 status, sense_reason_t reason)
 	}
 }
 
-/**
- * tcmu_drain - the handler rang: take its answers
- * @dev:	the device
- *
- * A handler that moved its tail to no entry's end, or wrote an answer to
- * nothing, loses the device until reset_ring.
- *
- * Context: process; several may run at once, each has its own answers.
- */
-void tcmu_drain(struct tcmu_dev *dev)
+/* Takes a batch of answers; true if the handler has given more. */
+static bool tcmu_drain_batch(struct tcmu_dev *dev)
 {
 	struct tcmu_answered answered = { .dev = dev };
 	LIST_HEAD(failed);
+	int err = 0;
 
 	answered.link = &answered.first;
 	spin_lock(&dev->lock);
@@ -206,7 +207,8 @@ void tcmu_drain(struct tcmu_dev *dev)
 		/* The answers were written before the tail was moved behind them. */
 		u32 tail = smp_load_acquire(&dev->mailbox->cmd_tail);
 
-		if (tcmu_ring_drain(&dev->ring, tail, tcmu_visit, &answered))
+		err = tcmu_ring_drain(&dev->ring, tail, tcmu_visit, &answered);
+		if (err && err != -EAGAIN)
 			tcmu_break(dev, &failed);
 	}
 	*answered.link = NULL;
@@ -214,6 +216,22 @@ void tcmu_drain(struct tcmu_dev *dev)
 
 	tcmu_complete_all(dev, answered.first);
 	tcmu_fail(&failed, SAM_STAT_CHECK_CONDITION, TCM_LOGICAL_UNIT_COMMUNICATION_FAILURE);
+	return err == -EAGAIN;
+}
+
+/**
+ * tcmu_drain - the handler rang: take its answers
+ * @dev:	the device
+ *
+ * A handler that moved its tail to no entry's end, or wrote an answer to
+ * nothing, loses the device until reset_ring.
+ *
+ * Context: process, the handler's write(); UIO has one at a time in here.
+ */
+void tcmu_drain(struct tcmu_dev *dev)
+{
+	while (tcmu_drain_batch(dev))
+		cond_resched();
 	tcmu_run_tmrs(dev);
 	tcmu_run_waiting(dev);
 }

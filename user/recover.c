@@ -49,6 +49,8 @@ void tcmu_scan_work(struct work_struct *work)
 		if (cmd->state == TCMU_CMD_POSTED && time_after(jiffies, cmd->deadline))
 			tcmu_expire(cmd, &expired);
 		pending |= cmd->state == TCMU_CMD_POSTED;
+		/* There may be 65,536, and each is looked at for itself. */
+		cond_resched_lock(&dev->lock);
 	}
 	list_for_each_entry_safe(se_cmd, next, &dev->waiting, se_qf_node)
 		if (time_after(jiffies, se_cmd_deadline(se_cmd)))
@@ -100,8 +102,27 @@ void tcmu_abort(struct tcmu_cmd *cmd)
 {
 	unsigned long deadline = tcmu_deadline(TCMU_ABORT_SECONDS * MSEC_PER_SEC);
 
+	cmd->aborted = true;
 	if (time_before(deadline, cmd->deadline))
 		cmd->deadline = deadline;
+}
+
+/**
+ * tcmu_cmd_deadline - when a command that arrives now is overdue
+ * @se_cmd:	the command
+ * @milliseconds: how long it may take, 0: for ever
+ *
+ * An abort that overtook the command did not find it: see tcmu_tmr_notify().
+ *
+ * Return: as tcmu_deadline(). Context: under dev->lock.
+ */
+unsigned long tcmu_cmd_deadline(const struct se_cmd *se_cmd, u32 milliseconds)
+{
+	const u32 abort = TCMU_ABORT_SECONDS * MSEC_PER_SEC;
+
+	if (READ_ONCE(se_cmd->transport_state) & CMD_T_ABORTED && (!milliseconds || milliseconds > abort))
+		milliseconds = abort;
+	return tcmu_deadline(milliseconds);
 }
 
 /**
@@ -139,7 +160,6 @@ void tcmu_stop(struct tcmu_dev *dev)
 {
 	spin_lock(&dev->lock);
 	set_bit(TCMU_DEV_STOPPED, &dev->flags);
-	tcmu_drop_tmrs(dev);
 	spin_unlock(&dev->lock);
 	wait_event(dev->filled, !READ_ONCE(dev->nr_filling));
 }
@@ -169,6 +189,7 @@ void tcmu_reset_ring(struct tcmu_dev *dev, bool retryable)
 		if (cmd->state == TCMU_CMD_EXPIRED)
 			tcmu_cmd_free(dev, cmd);
 	}
+	tcmu_drop_tmrs(dev);
 	tcmu_ring_reset(&dev->ring);
 	WRITE_ONCE(dev->mailbox->cmd_head, 0);
 	WRITE_ONCE(dev->mailbox->cmd_tail, 0);

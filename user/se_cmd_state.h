@@ -41,6 +41,12 @@ static inline void se_cmd_start_posted(struct se_cmd *se_cmd, struct tcmu_cmd *c
 	se_cmd->priv = cmd;
 }
 
+/* The drainer has its tcmu_cmd and ends it. */
+static inline void se_cmd_start_answered(struct se_cmd *se_cmd)
+{
+	se_cmd->priv = NULL;
+}
+
 /* Puts it at the end of @ending, for tcmu_fail(). */
 static inline void se_cmd_start_ending(struct se_cmd *se_cmd, struct list_head *ending)
 {

@@ -122,7 +122,7 @@ static int tcmu_reserve(struct tcmu_dev *dev, struct se_cmd *se_cmd,
 		goto free;
 
 	cmd->se_cmd = se_cmd;
-	cmd->deadline = tcmu_deadline(dev->cmd_time_out);
+	cmd->deadline = tcmu_cmd_deadline(se_cmd, READ_ONCE(dev->cmd_time_out));
 	se_cmd_start_posted(se_cmd, cmd);
 	return 0;
 
@@ -222,6 +222,9 @@ static void tcmu_post(struct tcmu_dev *dev, struct se_cmd *se_cmd,
 	tcmu_fill(dev, se_cmd, need, spot);
 	spin_lock(&dev->lock);
 	cmd->state = TCMU_CMD_POSTED;
+	/* It was not among those that tcmu_break() ended: the scan does it. */
+	if (test_bit(TCMU_DEV_BROKEN, &dev->flags))
+		cmd->deadline = jiffies;
 	tcmu_publish(dev, spot->seq);
 }
 
@@ -256,10 +259,13 @@ static bool tcmu_must_wait(const struct tcmu_dev *dev)
 /* Puts a command behind the others that wait. Called under dev->lock. */
 static sense_reason_t tcmu_wait(struct tcmu_dev *dev, struct se_cmd *se_cmd)
 {
-	if (!dev->qfull_time_out)
+	s32 timeout = READ_ONCE(dev->qfull_time_out);
+
+	if (!timeout)
 		return TCM_OUT_OF_RESOURCES;
-	se_cmd_start_waiting(se_cmd, tcmu_deadline(dev->qfull_time_out < 0 ? dev->cmd_time_out :
-						   dev->qfull_time_out), &dev->waiting);
+	if (timeout < 0)
+		timeout = READ_ONCE(dev->cmd_time_out);
+	se_cmd_start_waiting(se_cmd, tcmu_cmd_deadline(se_cmd, timeout), &dev->waiting);
 	tcmu_start_scan(dev);
 	return TCM_NO_SENSE;
 }

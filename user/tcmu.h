@@ -89,6 +89,7 @@ struct tcmu_answer {
  * @se_cmd:	the core's command while POSTED or ANSWERED (owned), else NULL
  * @state:	enum tcmu_cmd_state, under dev->lock
  * @tag:	its index and cmd_id; never changes
+ * @aborted:	the core waits for its end; under dev->lock
  * @deadline:	jiffies at which it expires, see tcmu_deadline(); under dev->lock
  * @data:	slots of the data area: first those of the data buffer, then those
  *		of the bidirectional one
@@ -98,6 +99,7 @@ struct tcmu_answer {
 struct tcmu_cmd {
 	struct se_cmd *se_cmd;
 	u8 state;
+	bool aborted;
 	u16 tag;
 	unsigned long deadline;
 	struct tcmu_chain data;
@@ -290,6 +292,7 @@ void tcmu_fail(struct list_head *failed, u8 status, sense_reason_t reason);
 void tcmu_scan_work(struct work_struct *work);
 void tcmu_break(struct tcmu_dev *dev, struct list_head *failed);
 void tcmu_abort(struct tcmu_cmd *cmd);
+unsigned long tcmu_cmd_deadline(const struct se_cmd *se_cmd, u32 milliseconds);
 void tcmu_block(struct tcmu_dev *dev, bool block);
 void tcmu_stop(struct tcmu_dev *dev);
 void tcmu_reset_ring(struct tcmu_dev *dev, bool retryable);

@@ -72,6 +72,12 @@ static void tcmu_tmr_add(struct tcmu_tmr *tmr, u16 id)
 		tmr->ids[tmr->cnt++] = id;
 }
 
+/* An abort of what the handler does not have does not concern it. */
+static bool tcmu_tmr_concerns_handler(const struct tcmu_tmr *tmr)
+{
+	return tmr->cnt || tmr->type == TCMU_TMR_LUN_RESET;
+}
+
 /**
  * tcmu_tmr_notify - the core aborts commands and will wait for their end
  * @se_dev:	the device
@@ -104,8 +110,7 @@ void tcmu_tmr_notify(struct se_device *se_dev, enum tcm_tmreq_table tmf,
 		tcmu_abort(cmd);
 		tcmu_tmr_add(tmr, cmd->tag);
 	}
-	/* An abort of what the handler never saw does not concern it. */
-	if (tmr && (tmr->cnt || tmf == TMR_LUN_RESET) &&
+	if (tmr && tcmu_tmr_concerns_handler(tmr) &&
 	    !test_bit(TCMU_DEV_BROKEN, &dev->flags) &&
 	    list_count_nodes(&dev->tmrs) < TCMU_MAX_TMRS) {
 		list_add_tail(&tmr->node, &dev->tmrs);
@@ -131,17 +136,41 @@ static void tcmu_tmr_fill(struct tcmu_dev *dev, const struct tcmu_tmr *tmr,
 	memcpy(entry->cmd_ids, tmr->ids, tmr->cnt * sizeof(tmr->ids[0]));
 }
 
-/* Posts the oldest notification; false if there is none or no room. */
+/*
+ * Forgets the commands that the handler answered while the notification waited:
+ * their tags may be other commands' by now.
+ */
+static void tcmu_tmr_prune(const struct tcmu_dev *dev, struct tcmu_tmr *tmr)
+{
+	u32 i, cnt = 0;
+
+	for (i = 0; i < tmr->cnt; i++) {
+		const struct tcmu_cmd *cmd = tcmu_cmd_lookup(dev, tmr->ids[i]);
+
+		if (cmd->aborted && (cmd->state == TCMU_CMD_FILLING ||
+				     cmd->state == TCMU_CMD_POSTED ||
+				     cmd->state == TCMU_CMD_EXPIRED))
+			tmr->ids[cnt++] = tmr->ids[i];
+	}
+	tmr->cnt = cnt;
+}
+
+/* Posts or drops the oldest notification; false if there is none or no room. */
 static bool tcmu_tmr_post(struct tcmu_dev *dev)
 {
 	struct tcmu_spot spot;
 	struct tcmu_tmr *tmr;
-	int err = -ENOSPC;
+	int err = -ENODATA;
 
 	spin_lock(&dev->lock);
 	tmr = list_first_entry_or_null(&dev->tmrs, struct tcmu_tmr, node);
-	if (tmr && !test_bit(TCMU_DEV_STOPPED, &dev->flags) &&
-	    !test_bit(TCMU_DEV_BROKEN, &dev->flags))
+	if (!tmr || test_bit(TCMU_DEV_STOPPED, &dev->flags) ||
+	    test_bit(TCMU_DEV_BROKEN, &dev->flags)) {
+		spin_unlock(&dev->lock);
+		return false;
+	}
+	tcmu_tmr_prune(dev, tmr);
+	if (tcmu_tmr_concerns_handler(tmr))
 		err = tcmu_reserve_spot(dev, tcmu_tmr_len(tmr), TCMU_OP_TMR, &spot);
 	if (err == -ENOSPC) {
 		spin_unlock(&dev->lock);
