@@ -69,6 +69,7 @@ void tcmu_data_destroy(struct tcmu_dev *dev)
 			freed++;
 		}
 		kfree(data->pages[i]);
+		cond_resched();
 	}
 	tcmu_memory_uncharge(freed);
 	kvfree(data->pages);
@@ -213,18 +214,28 @@ static void tcmu_data_unback_page(struct tcmu_dev *dev, unsigned long index)
 	put_page(page);
 }
 
-static u32 tcmu_data_shrink_batch(struct tcmu_dev *dev, u32 keep_pages)
+/* Takes up to @max of the ready slots that are more than @keep. */
+static void tcmu_data_take_excess(struct tcmu_dev *dev, u32 keep, u32 max,
+				  struct tcmu_chain *chain)
+{
+	struct tcmu_pool *slots = &dev->data.slots;
+	u32 excess;
+
+	guard(spinlock)(&dev->lock);
+	excess = slots->nr_ready > keep ? slots->nr_ready - keep : 0;
+	tcmu_pool_take(slots, min(excess, max), chain);
+}
+
+/* Gives back up to @max slots; returns how many. Others get the locks between batches. */
+static u32 tcmu_data_shrink_batch(struct tcmu_dev *dev, u32 keep, u32 max)
 {
 	struct tcmu_data *data = &dev->data;
-	u32 keep = DIV_ROUND_UP(keep_pages, data->slot_pages);
 	struct tcmu_chain chain;
 	u32 i, j, slot, next;
 
-	spin_lock(&dev->lock);
-	i = data->slots.nr_ready > keep ? data->slots.nr_ready - keep : 0;
-	tcmu_pool_take(&data->slots, min(i, TCMU_SHRINK_BATCH), &chain);
-	spin_unlock(&dev->lock);
-
+	guard(mutex)(&dev->open_lock);
+	guard(mutex)(&dev->grow_lock);
+	tcmu_data_take_excess(dev, keep, max, &chain);
 	for (i = 0, slot = chain.first; i < chain.count; i++, slot = next) {
 		next = tcmu_pool_next(&data->slots, slot);
 		for (j = 0; j < data->slot_pages; j++)
@@ -240,17 +251,21 @@ static u32 tcmu_data_shrink_batch(struct tcmu_dev *dev, u32 keep_pages)
  * @dev:	a configured device
  * @keep_pages:	how many ready pages may stay
  *
+ * Ends after as many slots as were ready at the start, even if commands make
+ * others ready all the time.
+ *
  * Return: number of pages given back.
  * Context: may sleep, not from reclaim; takes open_lock, grow_lock and lock.
  */
 u32 tcmu_data_shrink(struct tcmu_dev *dev, u32 keep_pages)
 {
+	u32 keep = DIV_ROUND_UP(keep_pages, dev->data.slot_pages);
+	u32 left = READ_ONCE(dev->data.slots.nr_ready);
 	u32 slots, freed = 0;
 
-	guard(mutex)(&dev->open_lock);
-	guard(mutex)(&dev->grow_lock);
 	do {
-		slots = tcmu_data_shrink_batch(dev, keep_pages);
+		slots = tcmu_data_shrink_batch(dev, keep, min(left, TCMU_SHRINK_BATCH));
+		left -= slots;
 		freed += slots * dev->data.slot_pages;
 		cond_resched();
 	} while (slots);

@@ -52,11 +52,11 @@ static int tcmu_nl_set_features(struct sk_buff *skb, struct genl_info *info)
 	return 0;
 }
 
-/* Ends the wait for an event. */
+/* Ends the wait for an event. What is no error number must not look like success. */
 static void tcmu_nl_answer(struct tcmu_nl_event *event, int status)
 {
 	lockdep_assert_held(&tcmu_nl_lock);
-	event->status = status;
+	event->status = status <= 0 && status >= -MAX_ERRNO ? status : -EPROTO;
 	list_del_init(&event->node);
 	complete(&event->answered);
 }
@@ -114,13 +114,15 @@ static struct genl_family tcmu_nl_family __ro_after_init = {
 	.netnsok	= true,
 };
 
-/* Makes the message of an event; the caller may add to it. */
+/* Makes the message of an event; the caller may add to it. Takes config_lock. */
 static struct sk_buff *tcmu_nl_start(struct tcmu_dev *dev, enum tcmu_genl_cmd cmd, void **header)
 {
 	struct sk_buff *skb = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
 
 	if (!skb)
 		return NULL;
+	/* A new dev_config makes a new name. */
+	guard(mutex)(&dev->config_lock);
 	*header = genlmsg_put(skb, 0, 0, &tcmu_nl_family, 0, cmd);
 	if (*header && !nla_put_string(skb, TCMU_ATTR_DEVICE, dev->uio.name) &&
 	    !nla_put_u32(skb, TCMU_ATTR_MINOR, dev->uio.uio_dev->minor) &&

@@ -9,6 +9,8 @@
  *
  * Locks, outermost first:
  *   dev->config_lock (mutex)   dev_config, uio_name, and one reset at a time
+ *   uio_dev->info_lock (mutex) UIO's: around our open, release, mmap and doorbell;
+ *                              the first two of these also inside mmap_lock
  *   tcmu_devices_lock (mutex)  the list of devices
  *   dev->open_lock (mutex)     dev->inode: who may have the memory mapped
  *   dev->grow_lock (mutex)     which indexes of the two pools are backed
