@@ -21,7 +21,7 @@
 #define TCMU_DEFAULT_QUEUE_DEPTH	128
 
 LIST_HEAD(tcmu_devices);
-DEFINE_MUTEX(tcmu_devices_lock);
+DEFINE_MUTEX(tcmu_devices_lock);	/* protects the list */
 struct workqueue_struct *tcmu_wq;
 struct device *tcmu_root_device;
 

@@ -119,7 +119,7 @@ static int tcmu_parse_param(int param, const char *text, struct tcmu_params *par
 }
 
 /* One "key=value". Keys that we do not know are another version's: no error. */
-static int tcmu_parse_pair(const struct tcmu_dev *dev, char *pair, struct tcmu_params *params)
+static int tcmu_parse_pair(struct tcmu_dev *dev, char *pair, struct tcmu_params *params)
 {
 	char *value = strchr(pair, '=');
 	int param;
@@ -130,7 +130,7 @@ static int tcmu_parse_pair(const struct tcmu_dev *dev, char *pair, struct tcmu_p
 	param = tcmu_find_param(strim(pair));
 	if (param < 0)
 		return 0;
-	if (tcmu_param_table[param].fixed && target_dev_configured((void *)&dev->se_dev)) {
+	if (tcmu_param_table[param].fixed && target_dev_configured(&dev->se_dev)) {
 		pr_err("%s: %s cannot change once the device is enabled\n", dev->name,
 		       tcmu_param_table[param].key);
 		return -EINVAL;
@@ -325,10 +325,11 @@ static int tcmu_set_config(struct tcmu_dev *dev, const char *config)
 static ssize_t tcmu_dev_config_store(struct config_item *item, const char *page, size_t count)
 {
 	struct tcmu_dev *dev = attrib_to_tcmu_dev(item);
-	char *text __free(kfree) = kstrndup(page, count, GFP_KERNEL);
 	char config[TCMU_CONFIG_LEN] = {};
+	char *text __free(kfree) = NULL;
 	int err;
 
+	text = kstrndup(page, count, GFP_KERNEL);
 	if (!text)
 		return -ENOMEM;
 	err = tcmu_parse_config(strim(text), config);

@@ -4,6 +4,7 @@
  * they are first needed and given back when memory is short.
  */
 #include <linux/highmem.h>
+#include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/scatterlist.h>
@@ -91,7 +92,7 @@ static int tcmu_data_prepare(struct tcmu_data *data, u32 slot)
 		dir = kcalloc(TCMU_PAGE_DIR, sizeof(*dir), TCMU_GFP_IO);
 		if (!dir)
 			return -ENOMEM;
-		/* Pairs with the fault handler's look under dev->lock or none. */
+		/* Pairs with tcmu_data_get_page(). */
 		smp_store_release(&data->pages[i], dir);
 	}
 	return 0;
@@ -285,7 +286,10 @@ struct page *tcmu_data_get_page(struct tcmu_dev *dev, unsigned long index)
 	struct tcmu_data *data = &dev->data;
 	struct page *page = NULL;
 
-	if (index >= data->nr_pages || !smp_load_acquire(&data->pages[index / TCMU_PAGE_DIR]))
+	if (index >= data->nr_pages)
+		return NULL;
+	/* Pairs with tcmu_data_prepare(). */
+	if (!smp_load_acquire(&data->pages[index / TCMU_PAGE_DIR]))
 		return NULL;
 	spin_lock(&dev->lock);
 	page = *tcmu_page_entry(data, index);
@@ -384,7 +388,8 @@ u32 tcmu_data_copy(struct tcmu_dev *dev, u32 slot, struct scatterlist *sgl,
 			if (to_area)
 				memcpy_to_page(page, offset_in_page(off), miter.addr + pos, chunk);
 			else
-				memcpy_from_page(miter.addr + pos, page, offset_in_page(off), chunk);
+				memcpy_from_page(miter.addr + pos, page, offset_in_page(off),
+						 chunk);
 		}
 		done += here;
 	}

@@ -31,6 +31,7 @@ static void tcmu_reclaim_work(struct work_struct *work)
 	list_for_each_entry(dev, &tcmu_devices, node)
 		tcmu_run_waiting(dev);
 }
+
 static DECLARE_DELAYED_WORK(tcmu_reclaim, tcmu_reclaim_work);
 
 /**

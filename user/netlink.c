@@ -275,7 +275,7 @@ int tcmu_netlink_config(struct tcmu_dev *dev, const char *config)
  * @dev:	the device
  * @size:	bytes
  *
- * Return and context: as tcmu_netlink_config().
+ * Return: as tcmu_netlink_config(). Context: the same.
  */
 int tcmu_netlink_size(struct tcmu_dev *dev, u64 size)
 {
@@ -287,7 +287,7 @@ int tcmu_netlink_size(struct tcmu_dev *dev, u64 size)
  * @dev:	the device
  * @enabled:	0 or 1
  *
- * Return and context: as tcmu_netlink_config().
+ * Return: as tcmu_netlink_config(). Context: the same.
  */
 int tcmu_netlink_write_cache(struct tcmu_dev *dev, u8 enabled)
 {

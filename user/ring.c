@@ -71,8 +71,13 @@ void tcmu_ring_destroy(struct tcmu_ring *ring)
  */
 void tcmu_ring_reset(struct tcmu_ring *ring)
 {
-	ring->head = ring->published = ring->tail = ring->used = 0;
-	ring->seq_head = ring->seq_published = ring->seq_tail = 0;
+	ring->head = 0;
+	ring->published = 0;
+	ring->tail = 0;
+	ring->used = 0;
+	ring->seq_head = 0;
+	ring->seq_published = 0;
+	ring->seq_tail = 0;
 }
 
 static void tcmu_ring_append(struct tcmu_ring *ring, u32 posted)

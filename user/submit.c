@@ -4,6 +4,7 @@
  * the ring under the lock, is written without it, and is published. What finds
  * no room waits in order of arrival.
  */
+#include <linux/rcupdate.h>
 #include <linux/scatterlist.h>
 #include <scsi/scsi_common.h>
 

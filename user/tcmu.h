@@ -9,8 +9,8 @@
  *
  * Locks, outermost first:
  *   dev->config_lock (mutex)   dev_config, uio_name, and one reset at a time
- *   uio_dev->info_lock (mutex) UIO's: around our open, release, mmap and doorbell;
- *                              the first two of these also inside mmap_lock
+ *   uio_dev->info_lock (mutex) UIO's: around our open, release and doorbell, and
+ *                              around mmap, where mmap_lock is held already
  *   tcmu_devices_lock (mutex)  the list of devices
  *   dev->open_lock (mutex)     dev->inode: who may have the memory mapped
  *   dev->grow_lock (mutex)     which indexes of the two pools are backed
@@ -44,7 +44,10 @@
 #define TCMU_CONFIG_LEN		256	/* bytes of dev_config with its NUL */
 #define TCMU_MAX_TAGS		65536	/* cmd_id has 16 bits */
 
-/* How many pages an idle device keeps when memory is short. */
+/*
+ * How many pages a device has from the start, and keeps ready when memory is
+ * short: enough for a command of any common size.
+ */
 #define TCMU_KEEP_PAGES		64
 
 /* An aborted command is ended this soon whatever cmd_time_out says. */
@@ -186,7 +189,7 @@ struct tcmu_dev {
 	u32 hba_id;
 	char *name;
 
-	struct mutex config_lock;
+	struct mutex config_lock;	/* see the top of this file */
 	char dev_config[TCMU_CONFIG_LEN];
 	u64 dev_size;
 	u32 cmd_time_out;
@@ -197,7 +200,7 @@ struct tcmu_dev {
 	int nl_reply_supported;
 	bool tmr_notification;
 
-	spinlock_t lock;
+	spinlock_t lock;		/* see the top of this file */
 	unsigned long flags;
 	struct tcmu_mailbox *mailbox;
 	struct tcmu_ring ring;
@@ -211,8 +214,8 @@ struct tcmu_dev {
 	struct delayed_work scan;
 	bool scanning;
 
-	struct mutex grow_lock;
-	struct mutex open_lock;
+	struct mutex grow_lock;		/* see the top of this file */
+	struct mutex open_lock;		/* see the top of this file */
 	struct inode *inode;
 	struct uio_info uio;
 	char *uio_name;
