@@ -222,9 +222,10 @@ static void tcmu_data_take_excess(struct tcmu_dev *dev, u32 keep, u32 max,
 	struct tcmu_pool *slots = &dev->data.slots;
 	u32 excess;
 
-	guard(spinlock)(&dev->lock);
+	spin_lock(&dev->lock);
 	excess = slots->nr_ready > keep ? slots->nr_ready - keep : 0;
 	tcmu_pool_take(slots, min(excess, max), chain);
+	spin_unlock(&dev->lock);
 }
 
 /* Gives back up to @max slots; returns how many. Others get the locks between batches. */
