@@ -149,7 +149,7 @@ static int tcmu_check_params(const struct tcmu_params *params)
 	}
 	/* The bytes of a slot are counted in 32 bits. */
 	if (params->data_pages_per_blk > U32_MAX >> PAGE_SHIFT) {
-		pr_err("data_pages_per_blk must be at most %lu\n", (unsigned long)U32_MAX >> PAGE_SHIFT);
+		pr_err("data_pages_per_blk must be at most %u\n", U32_MAX >> PAGE_SHIFT);
 		return -EINVAL;
 	}
 	return 0;

@@ -37,7 +37,8 @@ static struct page **tcmu_page_entry(const struct tcmu_data *data, unsigned long
 int tcmu_data_init(struct tcmu_dev *dev, u64 offset)
 {
 	struct tcmu_data *data = &dev->data;
-	u32 slots = div_u64((u64)dev->max_data_area_mb << (20 - PAGE_SHIFT), dev->data_pages_per_blk);
+	u32 slots = div_u64((u64)dev->max_data_area_mb << (20 - PAGE_SHIFT),
+			    dev->data_pages_per_blk);
 
 	data->slot_pages = dev->data_pages_per_blk;
 	data->slot_size = data->slot_pages << PAGE_SHIFT;

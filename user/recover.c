@@ -120,7 +120,8 @@ unsigned long tcmu_cmd_deadline(const struct se_cmd *se_cmd, u32 milliseconds)
 {
 	const u32 abort = TCMU_ABORT_SECONDS * MSEC_PER_SEC;
 
-	if (READ_ONCE(se_cmd->transport_state) & CMD_T_ABORTED && (!milliseconds || milliseconds > abort))
+	if (READ_ONCE(se_cmd->transport_state) & CMD_T_ABORTED &&
+	    (!milliseconds || milliseconds > abort))
 		milliseconds = abort;
 	return tcmu_deadline(milliseconds);
 }
