@@ -69,6 +69,9 @@ static void submit(struct tcm_loop_cmd *cmd)
 	struct scsi_cmnd *sc = tcm_loop_scsi_cmnd(cmd);
 	struct se_cmd *se_cmd = &cmd->se_cmd;
 	enum dma_data_direction direction = sc->sc_data_direction;
+	unsigned int length = scsi_transfer_length(sc);
+	/* Without a buffer for it, protection information ends here. */
+	bool pto = !scsi_prot_sg_count(sc) && scsi_get_prot_op(sc) != SCSI_PROT_NORMAL;
 
 	if (unlikely(is_aborted(cmd))) {
 		finish(cmd);
@@ -77,16 +80,15 @@ static void submit(struct tcm_loop_cmd *cmd)
 	memset(se_cmd, 0, sizeof(*se_cmd));
 	if (!scsi_bufflen(sc))
 		direction = DMA_NONE;
+	if (pto)
+		length = scsi_bufflen(sc);
 	if (target_init_cmd(se_cmd, cmd->lun->tpg->nexus->se_sess, cmd->sense,
-			    cmd->lun->number, scsi_transfer_length(sc),
-			    TCM_SIMPLE_TAG, direction, 0)) {
+			    cmd->lun->number, length, TCM_SIMPLE_TAG, direction, 0)) {
 		finish_with(cmd, DID_NO_CONNECT);
 		return;
 	}
 	se_cmd->tag = tcm_loop_tag(cmd);
-	/* Without a buffer for it, protection information ends here. */
-	if (!scsi_prot_sg_count(sc) && scsi_get_prot_op(sc) != SCSI_PROT_NORMAL)
-		se_cmd->prot_pto = true;
+	se_cmd->prot_pto = pto;
 	if (target_submit_prep(se_cmd, sc->cmnd, scsi_sglist(sc),
 			       scsi_sg_count(sc), NULL, 0, scsi_prot_sglist(sc),
 			       scsi_prot_sg_count(sc), GFP_NOIO))
