@@ -75,9 +75,9 @@ check-long: check-modules user
 	@$(BUILD)/user/bin/lio-check --tier long $(if $(KERNEL_ASKED),--kernel $(KERNEL_ASKED)) $(TESTS)
 
 ## make bench          instructions per I/O, ours beside stock and ublk
-bench: KERNEL_ASKED := $(or $(KERNEL_ASKED),6.12)
+bench: KERNEL_ASKED := $(or $(KERNEL),6.12)
 bench: check-modules user
-	@$(BUILD)/user/bin/lio-bench $(BENCH)
+	@$(BUILD)/user/bin/lio-bench --kernel $(KERNEL_ASKED) $(BENCH)
 
 ## make shell          a root shell in a guest with our modules in place; KERNEL=...
 shell: LAB_KERNELS = $(or $(KERNEL_ASKED),6.12)
