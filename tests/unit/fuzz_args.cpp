@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0
+// libFuzzer's arguments from what every test here obeys: LIO_SEED, LIO_TIER. Given ones win.
+#include <cinttypes>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "seed.hpp"
+
+extern "C" int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	static std::vector<std::string> defaults = {
+		"-seed=" + std::to_string(1 + lio::test::seed() % UINT32_MAX),
+		"-runs=" + std::to_string(lio::test::count(10000, 10000000)),
+		"-max_len=400",
+		"-len_control=0",
+		"-print_final_stats=1",
+		"-verbosity=0",
+	};
+	static std::vector<char *> args = {(*argv)[0]};
+	for (auto &arg : defaults)
+		args.push_back(arg.data());
+	args.insert(args.end(), *argv + 1, *argv + *argc);
+	*argc = int(args.size());
+	args.push_back(nullptr);
+	*argv = args.data();
+	printf("seed %" PRIu64 ": %s %s\n", lio::test::seed(), args[1], args[2]);
+	fflush(stdout);
+	return 0;
+}
