@@ -28,6 +28,7 @@ static struct scsi_host_template tcm_loop_sht = {
 	.name			= "TCM_Loopback",
 	.proc_name		= "tcm_loopback",
 	.queuecommand		= tcm_loop_queuecommand,
+	.commit_rqs		= tcm_loop_commit_rqs,
 	.cmd_size		= sizeof(struct tcm_loop_cmd),
 	.init_cmd_priv		= tcm_loop_init_cmd_priv,
 	.change_queue_depth	= scsi_change_queue_depth,
@@ -233,6 +234,8 @@ static struct tcm_loop_host *host_alloc(const char *name)
 	}
 	kref_init(&host->ref);
 	mutex_init(&host->lock);
+	spin_lock_init(&host->plug_lock);
+	INIT_LIST_HEAD(&host->plugged);
 	tcm_loop_teardown_init(&host->teardown, teardown_work, describe);
 	return host;
 }

@@ -176,7 +176,8 @@ static struct tcm_loop_link *link_alloc(struct tcm_loop_tpg *tpg, struct se_lun 
 	tcm_loop_tpg_get(tpg);
 	link->tpg = tpg;
 	link->number = se_lun->unpacked_lun;
-	link->backend = tcm_loop_backend_of(rcu_dereference_raw(se_lun->lun_se_dev));
+	link->dev = rcu_dereference_raw(se_lun->lun_se_dev);
+	link->backend = tcm_loop_backend_of(link->dev);
 	INIT_WORK(&link->scan, scan_work);
 	INIT_WORK(&link->free, free_work);
 	init_completion(&link->scanned);

@@ -118,12 +118,22 @@ static void submit_batch(struct work_struct *work)
 	struct llist_node *list = llist_reverse_order(llist_del_all(&batch->list));
 	unsigned int noio = memalloc_noio_save();
 	struct tcm_loop_cmd *cmd, *next;
+	struct tcm_loop_lun *lun;
 	struct blk_plug plug;
+	bool plugged;
 
+	/* A batch before this one may have taken ours. */
+	if (!list)
+		goto restore;
+	lun = llist_entry(list, struct tcm_loop_cmd, batch)->lun;
+	plugged = tcm_loop_plug(lun);
 	blk_start_plug(&plug);
 	llist_for_each_entry_safe(cmd, next, list, batch)
 		submit(cmd);
 	blk_finish_plug(&plug);
+	if (plugged)
+		tcm_loop_unplug(lun);
+restore:
 	memalloc_noio_restore(noio);
 }
 
@@ -228,6 +238,28 @@ static bool admit(struct tcm_loop_lun *lun, struct scsi_cmnd *sc)
 	return true;
 }
 
+/* Sends a command its way; true if that began a batch of the caller's. */
+static bool dispatch(struct tcm_loop_cmd *cmd, bool may_sleep, bool last)
+{
+	struct tcm_loop_lun *lun = cmd->lun;
+	bool plugged = false;
+
+	switch (tcm_loop_route(lun, tcm_loop_scsi_cmnd(cmd), may_sleep)) {
+	case TCM_LOOP_ROUTE_DIRECT:
+		if (!last && !READ_ONCE(lun->plugger))
+			plugged = tcm_loop_plug(lun);
+		submit_direct(cmd);
+		break;
+	case TCM_LOOP_ROUTE_BATCH:
+		queue_batch(cmd);
+		break;
+	case TCM_LOOP_ROUTE_WORK:
+		queue_single(cmd);
+		break;
+	}
+	return plugged;
+}
+
 /**
  * tcm_loop_queuecommand() - take a command from the midlayer
  * @shost:	the host
@@ -238,23 +270,16 @@ static bool admit(struct tcm_loop_lun *lun, struct scsi_cmnd *sc)
 int tcm_loop_queuecommand(struct Scsi_Host *shost, struct scsi_cmnd *sc)
 {
 	struct tcm_loop_lun *lun = sc->device->hostdata;
-	struct tcm_loop_cmd *cmd = scsi_cmd_priv(sc);
+	bool plugged = READ_ONCE(lun->plugger) == current;
+	bool last = sc->flags & SCMD_LAST;
 
-	if (!admit(lun, sc)) {
+	if (!admit(lun, sc))
 		scsi_done(sc);
-		return 0;
-	}
-	switch (tcm_loop_route(lun, sc, compat_shost_may_block(shost))) {
-	case TCM_LOOP_ROUTE_DIRECT:
-		submit_direct(cmd);
-		break;
-	case TCM_LOOP_ROUTE_BATCH:
-		queue_batch(cmd);
-		break;
-	case TCM_LOOP_ROUTE_WORK:
-		queue_single(cmd);
-		break;
-	}
+	else
+		plugged |= dispatch(scsi_cmd_priv(sc), compat_shost_may_block(shost), last);
+	/* Without a plug of ours the LUN may be gone. */
+	if (plugged && last)
+		tcm_loop_unplug(lun);
 	return 0;
 }
 

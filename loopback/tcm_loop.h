@@ -70,6 +70,8 @@ struct tcm_loop_teardown {
  * @index:	number of the adapter, in @dev's name
  * @lock:	protects @tpgs, the tpgs' members that say so, sdev->hostdata
  * @tpgs:	by SCSI target id
+ * @plug_lock:	protects @plugged
+ * @plugged:	LUNs to which a batch is being submitted
  * @teardown:	removal of the SCSI host
  * @wwn:	the directory's name
  */
@@ -82,6 +84,8 @@ struct tcm_loop_host {
 	int				index;
 	struct mutex			lock;
 	struct tcm_loop_tpg		*tpgs[TCM_LOOP_TPGS];
+	spinlock_t			plug_lock;
+	struct list_head		plugged;
 	struct tcm_loop_teardown	teardown;
 	char				wwn[TCM_LOOP_WWN_LEN];
 };
@@ -164,6 +168,7 @@ struct tcm_loop_batch {
  * @ref:	held by configfs, by works and by the lun
  * @tpg:	the tpg; referenced
  * @number:	logical unit number
+ * @dev:	the core's device; there while @lun has commands
  * @backend:	what serves it
  * @lun:	its SCSI device; under the host's lock
  * @unlinked:	the name is gone; under the host's lock
@@ -180,6 +185,7 @@ struct tcm_loop_link {
 	struct kref			ref;
 	struct tcm_loop_tpg		*tpg;
 	u64				number;
+	struct se_device		*dev;
 	enum tcm_loop_backend		backend;
 	struct tcm_loop_lun		*lun;
 	bool				unlinked;
@@ -208,6 +214,9 @@ enum tcm_loop_gate {
  * @gate:	enum tcm_loop_gate
  * @cmds:	commands that the target core or a work item has
  * @drained:	completed when @cmds, killed, has come to zero
+ * @plugger:	the task that submits a batch, see plug.c; only it uses @plug
+ * @plug:	of the backend
+ * @plugged:	in host->plugged
  * @lock:	protects the following members
  * @timed_out:	commands whose timer fired and which have not come back
  * @overdue:	of these, and of the TMRs, those past the deadline
@@ -224,6 +233,9 @@ struct tcm_loop_lun {
 	unsigned long			gate;
 	struct percpu_ref		cmds;
 	struct completion		drained;
+	struct task_struct		*plugger;
+	struct se_dev_plug		*plug;
+	struct list_head		plugged;
 	spinlock_t			lock;
 	struct list_head		timed_out;
 	unsigned int			overdue;
@@ -321,6 +333,11 @@ int tcm_loop_nexus_create(struct tcm_loop_tpg *tpg, const char *name);
 int tcm_loop_nexus_drop(struct tcm_loop_tpg *tpg);
 void tcm_loop_nexus_end(struct tcm_loop_nexus *nexus);
 void tcm_loop_nexus_put(struct tcm_loop_nexus *nexus);
+
+/* plug.c */
+bool tcm_loop_plug(struct tcm_loop_lun *lun);
+void tcm_loop_unplug(struct tcm_loop_lun *lun);
+void tcm_loop_commit_rqs(struct Scsi_Host *shost, u16 hwq);
 
 /* host.c */
 int tcm_loop_bus_register(void);
