@@ -128,10 +128,8 @@ static void tcmu_complete(struct tcmu_dev *dev, struct tcmu_cmd *cmd)
 	bool has_len = answer->uflags & TCMU_UFLAG_READ_LEN &&
 		       se_cmd->data_direction == DMA_FROM_DEVICE;
 
-	if (answer->uflags & TCMU_UFLAG_UNKNOWN_OP)
-		return target_complete_cmd_with_sense(se_cmd, SAM_STAT_CHECK_CONDITION,
-						      TCM_UNSUPPORTED_SCSI_OPCODE);
-	if (!tcmu_status_is_valid(answer->status))
+	/* The flag is about the entry's opcode, not the CDB's: no initiator's fault. */
+	if (answer->uflags & TCMU_UFLAG_UNKNOWN_OP || !tcmu_status_is_valid(answer->status))
 		return target_complete_cmd_with_sense(se_cmd, SAM_STAT_CHECK_CONDITION,
 						      TCM_LOGICAL_UNIT_COMMUNICATION_FAILURE);
 	if (answer->status == SAM_STAT_CHECK_CONDITION) {

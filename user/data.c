@@ -353,48 +353,71 @@ void tcmu_data_map(const struct tcmu_dev *dev, struct tcmu_iov *iov, u32 len)
 }
 
 /**
+ * struct tcmu_place - a byte of the data area
+ * @slot:	its slot
+ * @off:	its offset there, or slot_size: then it is the next slot's first
+ */
+struct tcmu_place {
+	u32 slot;
+	u32 off;
+};
+
+/*
+ * Copies between an entry of a scatterlist and the place, which moves on. Both
+ * sides are taken page by page: what they have in common at a time is @chunk.
+ */
+static void tcmu_copy_entry(const struct tcmu_data *data, struct tcmu_place *place,
+			    struct scatterlist *sg, u32 len, bool to_area)
+{
+	u32 pos, end = sg->offset + len, chunk;
+
+	for (pos = sg->offset; pos < end; pos += chunk, place->off += chunk) {
+		struct page *page = nth_page(sg_page(sg), pos >> PAGE_SHIFT);
+		struct page *ours;
+		u32 off;
+
+		if (place->off == data->slot_size) {
+			place->slot = tcmu_pool_next(&data->slots, place->slot);
+			place->off = 0;
+		}
+		ours = *tcmu_page_entry(data, (unsigned long)place->slot * data->slot_pages +
+					(place->off >> PAGE_SHIFT));
+		off = offset_in_page(place->off);
+		chunk = min_t(u32, end - pos, PAGE_SIZE - max_t(u32, off, offset_in_page(pos)));
+		if (to_area) {
+			memcpy_page(ours, off, page, offset_in_page(pos), chunk);
+			flush_dcache_page(ours);
+		} else {
+			memcpy_page(page, offset_in_page(pos), ours, off, chunk);
+			flush_dcache_page(page);
+		}
+	}
+}
+
+/**
  * tcmu_data_copy - copy between a command's pages and its slots
  * @dev:	the device
  * @slot:	first slot, of a chain that the caller owns
  * @sgl:	the command's pages
  * @nents:	entries of @sgl
- * @len:	bytes to copy at most
+ * @len:	bytes to copy at most; less if @sgl is shorter
  * @to_area:	true: from @sgl to the slots, false: back
  *
- * Return: bytes copied, less than @len if @sgl is shorter.
  * Context: any, but not under a lock: it takes as long as the data is.
  */
-u32 tcmu_data_copy(struct tcmu_dev *dev, u32 slot, struct scatterlist *sgl,
-		   u32 nents, u32 len, bool to_area)
+void tcmu_data_copy(struct tcmu_dev *dev, u32 slot, struct scatterlist *sgl,
+		    u32 nents, u32 len, bool to_area)
 {
-	struct tcmu_data *data = &dev->data;
-	struct sg_mapping_iter miter;
-	u32 done = 0, off = 0;
+	struct tcmu_place place = { .slot = slot };
+	struct scatterlist *sg;
+	u32 i;
 
-	sg_miter_start(&miter, sgl, nents,
-		       SG_MITER_ATOMIC | (to_area ? SG_MITER_FROM_SG : SG_MITER_TO_SG));
-	while (done < len && sg_miter_next(&miter)) {
-		u32 here = min_t(u32, miter.length, len - done);
-		u32 pos, chunk;
+	for_each_sg(sgl, sg, nents, i) {
+		u32 here = min(sg->length, len);
 
-		for (pos = 0; pos < here; pos += chunk, off += chunk) {
-			struct page *page;
-
-			if (off == data->slot_size) {
-				slot = tcmu_pool_next(&data->slots, slot);
-				off = 0;
-			}
-			chunk = min_t(u32, here - pos, PAGE_SIZE - offset_in_page(off));
-			page = *tcmu_page_entry(data, (unsigned long)slot * data->slot_pages +
-						(off >> PAGE_SHIFT));
-			if (to_area)
-				memcpy_to_page(page, offset_in_page(off), miter.addr + pos, chunk);
-			else
-				memcpy_from_page(miter.addr + pos, page, offset_in_page(off),
-						 chunk);
-		}
-		done += here;
+		tcmu_copy_entry(&dev->data, &place, sg, here, to_area);
+		len -= here;
+		if (!len)
+			break;
 	}
-	sg_miter_stop(&miter);
-	return done;
 }

@@ -208,23 +208,23 @@ void tcmu_reset_ring(struct tcmu_dev *dev, bool retryable)
  * @dev:	the device
  * @tag:	its cmd_id, any value
  *
- * Return: 0, -ENODATA if there is no such command, -EINVAL if it has not been
- * answered with KEEP_BUF. Context: process.
+ * Return: 0, or -EINVAL if there is no command that was answered with KEEP_BUF
+ * and has this tag. Context: process.
  */
 int tcmu_free_kept(struct tcmu_dev *dev, u32 tag)
 {
 	struct tcmu_cmd *cmd = tcmu_cmd_lookup(dev, tag);
-	int err = 0;
+	bool kept;
 
 	if (!cmd)
-		return -ENODATA;
+		return -EINVAL;
 	spin_lock(&dev->lock);
-	if (cmd->state == TCMU_CMD_KEPT)
+	kept = cmd->state == TCMU_CMD_KEPT;
+	if (kept)
 		tcmu_cmd_free(dev, cmd);
-	else
-		err = cmd->state == TCMU_CMD_FREE ? -ENODATA : -EINVAL;
 	spin_unlock(&dev->lock);
-	if (!err)
-		tcmu_run_waiting(dev);
-	return err;
+	if (!kept)
+		return -EINVAL;
+	tcmu_run_waiting(dev);
+	return 0;
 }

@@ -268,8 +268,8 @@ u32 tcmu_data_shrink(struct tcmu_dev *dev, u32 keep_pages);
 struct page *tcmu_data_get_page(struct tcmu_dev *dev, unsigned long index);
 bool tcmu_data_has_page(struct tcmu_dev *dev, unsigned long index, struct page *page);
 void tcmu_data_map(const struct tcmu_dev *dev, struct tcmu_iov *iov, u32 len);
-u32 tcmu_data_copy(struct tcmu_dev *dev, u32 slot, struct scatterlist *sgl,
-		   u32 nents, u32 len, bool to_area);
+void tcmu_data_copy(struct tcmu_dev *dev, u32 slot, struct scatterlist *sgl,
+		    u32 nents, u32 len, bool to_area);
 
 /* memory.c */
 int tcmu_memory_init(void);
