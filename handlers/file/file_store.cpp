@@ -240,12 +240,12 @@ Status FileStore::prepare(uint32_t depth, std::span<std::byte> buffers)
 	return set_up_ring(depth);
 }
 
-bool FileStore::registered(const void *at) const
+bool FileStore::registered(const iovec &part) const
 {
-	auto *byte = static_cast<const std::byte *>(at);
+	auto *byte = static_cast<const std::byte *>(part.iov_base);
 
 	return buffers_registered_ && byte >= buffers_.data() &&
-	       byte < buffers_.data() + buffers_.size();
+	       byte + part.iov_len <= buffers_.data() + buffers_.size();
 }
 
 /** The ring has an entry for every request, so there is one. */
@@ -341,7 +341,7 @@ void FileStore::queue_transfer(StoreRequest &request, io_uring_sqe *sqe, bool wr
 	}
 	auto count = static_cast<unsigned>(list.size());
 	auto length = count == 1 ? static_cast<unsigned>(list[0].iov_len) : 0;
-	if (count == 1 && registered(list[0].iov_base)) {
+	if (count == 1 && registered(list[0])) {
 		if (write)
 			io_uring_prep_write_fixed(sqe, file_index, list[0].iov_base, length, offset,
 						  buffer_index);

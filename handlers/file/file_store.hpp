@@ -76,7 +76,7 @@ private:
 	void queue_fallocate(StoreRequest &request, io_uring_sqe *sqe);
 	Method first_method(StoreRequest::Kind kind) const;
 	bool next_method(Operation &operation);
-	bool registered(const void *at) const;
+	bool registered(const iovec &part) const;
 	Status handle_event(Device &device, const io_uring_cqe &cqe);
 	void complete(StoreRequest &request, int result);
 	int note_flush(int error);

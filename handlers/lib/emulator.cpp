@@ -147,7 +147,8 @@ void BlockEmulator::submit(Command &command)
 	job.opcode = find(job.cdb);
 	if (!job.opcode || !enabled(*job.opcode)) {
 		bool code_known = false;
-		find(job.cdb.opcode(), 0, code_known);
+		if (!job.opcode)
+			find(job.cdb.opcode(), 0, code_known);
 		/* A known opcode's unknown service action is a field (SPC-4 4.3.4.1). */
 		command.complete(Reply::check_condition(code_known ? sense::invalid_field_in_cdb
 								   : sense::invalid_opcode));

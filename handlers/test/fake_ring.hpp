@@ -6,6 +6,8 @@
 
 #include <sys/uio.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -37,19 +39,20 @@ public:
 	explicit FakeRing(uint32_t ring_size = 8192, uint32_t data_size = 1 << 20,
 			  uint16_t flags = all_flags)
 		: size_(ring_size), data_(ring_offset + ring_size),
-		  memory_((data_ + data_size + 7) / 8)
+		  owned_((data_ + data_size + 7) / 8),
+		  bytes_(reinterpret_cast<std::byte *>(owned_.data()), owned_.size() * 8)
 	{
-		mailbox().version = abi::mailbox_version;
-		mailbox().flags = flags;
-		mailbox().cmdr_off = ring_offset;
-		mailbox().cmdr_size = ring_size;
+		initialize(ring_size, flags);
+	}
+	/** In memory that another mapping shows as well. */
+	FakeRing(std::span<std::byte> memory, uint32_t ring_size)
+		: size_(ring_size), data_(ring_offset + ring_size), bytes_(memory)
+	{
+		initialize(ring_size, all_flags);
 	}
 
-	std::span<std::byte> bytes()
-	{
-		return {reinterpret_cast<std::byte *>(memory_.data()), memory_.size() * 8};
-	}
-	abi::Mailbox &mailbox() { return *reinterpret_cast<abi::Mailbox *>(memory_.data()); }
+	std::span<std::byte> bytes() { return bytes_; }
+	abi::Mailbox &mailbox() { return *reinterpret_cast<abi::Mailbox *>(bytes_.data()); }
 	/** Offset in the mapping of byte @p at of the data area. */
 	uint64_t data_offset(uint64_t at) const { return data_ + at; }
 	uint8_t *data(uint64_t at = 0) { return reinterpret_cast<uint8_t *>(bytes().data()) + data_ + at; }
@@ -108,7 +111,7 @@ public:
 	{
 		std::vector<Answer> answers;
 
-		while (cleaned_ != mailbox().cmd_tail) {
+		while (cleaned_ != tail()) {
 			abi::Response response;
 			std::memcpy(&response, entry(cleaned_), sizeof(response.header));
 			uint32_t length = response.header.len_op & ~abi::op_mask;
@@ -123,6 +126,11 @@ public:
 		}
 		return answers;
 	}
+	/** What cmd_tail is now; everything before it may be read. */
+	uint32_t tail()
+	{
+		return std::atomic_ref(mailbox().cmd_tail).load(std::memory_order_acquire);
+	}
 
 	/** What action/reset_ring does. */
 	void reset()
@@ -132,6 +140,13 @@ public:
 	}
 
 private:
+	void initialize(uint32_t ring_size, uint16_t flags)
+	{
+		mailbox().version = abi::mailbox_version;
+		mailbox().flags = flags;
+		mailbox().cmdr_off = ring_offset;
+		mailbox().cmdr_size = ring_size;
+	}
 	/** Pad to the end of the ring when @p length does not fit there. */
 	uint32_t reserve(uint32_t length)
 	{
@@ -147,13 +162,15 @@ private:
 	}
 	void publish(uint32_t length)
 	{
-		mailbox().cmd_head = (mailbox().cmd_head + length) % size_;
+		uint32_t head = (mailbox().cmd_head + length) % size_;
+		std::atomic_ref(mailbox().cmd_head).store(head, std::memory_order_release);
 	}
 
 	uint32_t size_;
 	uint32_t data_;
 	uint32_t cleaned_ = 0;
-	std::vector<uint64_t> memory_;
+	std::vector<uint64_t> owned_;
+	std::span<std::byte> bytes_;
 };
 
 } // namespace tcmu::test
