@@ -13,7 +13,7 @@ struct Settings {
 	std::string tree; ///< root of the source tree
 	std::string results; ///< where each boot's files go, in a directory of its own
 	std::string kernel = "6.12";
-	unsigned repeat = 3;
+	unsigned repeat = 5;
 };
 
 struct Boot {

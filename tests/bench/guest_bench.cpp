@@ -35,25 +35,25 @@ constexpr uint32_t kib4 = 4096, mib1 = 1 << 20;
 
 const Case cases[] = {
 	// target, name, block, depth, write, jobs, ios
-	{"tcmu", "4k-qd1", kib4, 1, false, 1, 5000},
-	{"tcmu", "4k-qd32", kib4, 32, false, 1, 12000},
-	{"tcmu", "1m-qd1", mib1, 1, false, 1, 300},
-	{"tcmu", "4k-qd1-write", kib4, 1, true, 1, 5000},
-	{"tcmu", "4k-qd32-write", kib4, 32, true, 1, 12000},
-	{"tcmu", "1m-qd1-write", mib1, 1, true, 1, 300},
-	{"ramdisk", "4k-qd1", kib4, 1, false, 1, 8000},
-	{"ramdisk", "4k-qd32", kib4, 32, false, 1, 12000},
-	{"ublk", "4k-qd1", kib4, 1, false, 1, 8000},
-	{"ublk", "4k-qd32", kib4, 32, false, 1, 16000},
-	{"ublk", "1m-qd1", mib1, 1, false, 1, 300},
-	{"tcmu", "4k-qd1-two", kib4, 1, false, 2, 6000},
-	{"tcmu", "4k-qd32-two", kib4, 32, false, 2, 16000},
+	{"tcmu", "4k-qd1", kib4, 1, false, 1, 3000},
+	{"tcmu", "4k-qd32", kib4, 32, false, 1, 8000},
+	{"tcmu", "1m-qd1", mib1, 1, false, 1, 160},
+	{"tcmu", "4k-qd1-write", kib4, 1, true, 1, 3000},
+	{"tcmu", "4k-qd32-write", kib4, 32, true, 1, 8000},
+	{"tcmu", "1m-qd1-write", mib1, 1, true, 1, 160},
+	{"ramdisk", "4k-qd1", kib4, 1, false, 1, 3000},
+	{"ramdisk", "4k-qd32", kib4, 32, false, 1, 8000},
+	{"ublk", "4k-qd1", kib4, 1, false, 1, 3000},
+	{"ublk", "4k-qd32", kib4, 32, false, 1, 8000},
+	{"ublk", "1m-qd1", mib1, 1, false, 1, 160},
+	{"tcmu", "4k-qd1-two", kib4, 1, false, 2, 4000},
+	{"tcmu", "4k-qd32-two", kib4, 32, false, 2, 12000},
 };
 
 struct Options {
 	std::string select = "single";
 	std::string out = "/out/bench.json";
-	unsigned repeat = 3;
+	unsigned repeat = 5;
 	unsigned scale = 1;
 	bool symbols = false;
 };
@@ -134,11 +134,17 @@ bool selected(const Case &c, const Options &options)
 	return false;
 }
 
-/// Addresses of the kernel's symbols, for profiles: after the modules are there.
-Status save_symbols()
+/// What profiles need to name addresses, of the kernel with its modules and of both programs.
+Status save_symbols(const Target &target)
 {
 	LIO_TRY(std::string symbols, read_file("/proc/kallsyms"));
-	return write_file("/out/kallsyms", symbols);
+	LIO_CHECK(write_file("/out/kallsyms", symbols));
+	LIO_TRY(std::string maps, read_file("/proc/self/maps"));
+	if (target.server()) {
+		LIO_TRY(std::string more, read_file("/proc/" + std::to_string(target.server()) + "/maps"));
+		maps += more;
+	}
+	return write_file("/out/maps", maps);
 }
 
 Result<json> measure_target(const std::string &name, const Options &options)
@@ -148,7 +154,7 @@ Result<json> measure_target(const std::string &name, const Options &options)
 	LIO_TRY(auto target, makers.at(name).make());
 	LIO_CHECK(settle_queue(target->device()));
 	if (options.symbols)
-		LIO_CHECK(save_symbols());
+		LIO_CHECK(save_symbols(*target));
 	for (const Case &c : cases) {
 		if (name != c.target || !selected(c, options))
 			continue;
@@ -188,7 +194,7 @@ int main(int argc, char **argv)
 	app.add_option("--repeat", options.repeat, "samples a case")->check(CLI::Range(1, 99))->capture_default_str();
 	app.add_option("--scale", options.scale, "times the usual number of I/Os")->check(CLI::Range(1, 1000));
 	app.add_option("--out", options.out, "where the JSON goes")->capture_default_str();
-	app.add_flag("--symbols", options.symbols, "save /proc/kallsyms beside it");
+	app.add_flag("--symbols", options.symbols, "save what names addresses beside it (one target at a time)");
 	CLI11_PARSE(app, argc, argv);
 
 	Result<json> all = measure_all(options);

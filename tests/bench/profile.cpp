@@ -42,10 +42,9 @@ std::map<std::string, SymbolCost> by_name(const std::vector<SymbolCost> &costs)
 
 } // namespace
 
-SymbolTable SymbolTable::parse(const std::string &kallsyms)
+void SymbolTable::add_kallsyms(const std::string &text)
 {
-	SymbolTable table;
-	std::istringstream in(kallsyms);
+	std::istringstream in(text);
 	for (std::string line; std::getline(in, line);) {
 		std::istringstream fields(line);
 		uint64_t address;
@@ -54,21 +53,65 @@ SymbolTable SymbolTable::parse(const std::string &kallsyms)
 		if (!(fields >> std::hex >> address >> type >> name) || !strchr("tTwW", type))
 			continue;
 		fields >> module;
-		table.symbols_[address] = {name, module.empty() ? "[kernel]" : module};
+		kernel_[address] = {name, module.empty() ? "[kernel]" : module};
 	}
-	return table;
+}
+
+void SymbolTable::add_maps(const std::string &text)
+{
+	std::istringstream in(text);
+	for (std::string line; std::getline(in, line);) {
+		std::istringstream fields(line);
+		uint64_t start, end, offset;
+		char dash;
+		std::string flags, device, inode, path;
+		if (fields >> std::hex >> start >> dash >> end >> flags >> offset >> device >> inode >> path &&
+		    flags.find('x') != std::string::npos)
+			maps_[start] = {end, offset, path.substr(path.rfind('/') + 1)};
+	}
+}
+
+void SymbolTable::add_program(const std::string &file, const std::string &nm)
+{
+	std::istringstream in(nm);
+	for (std::string line; std::getline(in, line);) {
+		std::istringstream fields(line);
+		uint64_t address;
+		char type;
+		std::string name;
+		// C++ names have blanks in them.
+		if (fields >> std::hex >> address >> type && strchr("tTwW", type) && std::getline(fields >> std::ws, name))
+			files_[file][address] = {name, file};
+	}
 }
 
 SymbolTable::Found SymbolTable::find(uint64_t address) const
 {
 	if (address < first_kernel_address)
-		return {"[user]", "[user]", false};
-	auto it = symbols_.upper_bound(address);
-	if (it == symbols_.begin())
+		return find_user(address);
+	auto it = kernel_.upper_bound(address);
+	if (it == kernel_.begin())
 		return {"[unknown]", "[kernel]", false};
 	--it;
 	const auto &[name, module] = it->second;
 	return {module == "[kernel]" ? name : name + " " + module, module, it->first == address};
+}
+
+SymbolTable::Found SymbolTable::find_user(uint64_t address) const
+{
+	auto map = maps_.upper_bound(address);
+	if (map == maps_.begin() || (--map)->second.end <= address)
+		return {"[user]", "[user]", false};
+	const Mapping &mapping = map->second;
+	auto symbols = files_.find(mapping.file);
+	if (symbols == files_.end())
+		return {mapping.file, mapping.file, false};
+	uint64_t at = address - map->first + mapping.offset;
+	auto it = symbols->second.upper_bound(at);
+	if (it == symbols->second.begin())
+		return {mapping.file, mapping.file, false};
+	--it;
+	return {it->second.name + " [" + mapping.file + "]", mapping.file, it->first == at};
 }
 
 Result<std::vector<SymbolCost>> sum_profile(const std::string &counts, const SymbolTable &symbols)

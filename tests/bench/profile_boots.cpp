@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "file.hpp"
+#include "process.hpp"
 #include "profile.hpp"
 
 namespace lio::bench {
@@ -21,6 +22,20 @@ struct Profile {
 
 using Profiles = std::map<std::string, Profile>; ///< by case
 
+Result<SymbolTable> load_symbols(const std::string &directory, const Settings &settings)
+{
+	SymbolTable symbols;
+	LIO_TRY(std::string kallsyms, read_file(directory + "/kallsyms"));
+	LIO_TRY(std::string maps, read_file(directory + "/maps"));
+	symbols.add_kallsyms(kallsyms);
+	symbols.add_maps(maps);
+	for (const char *program : {"tcmu-null", "lio-bench-guest"}) {
+		LIO_TRY(std::string nm, run_ok({"nm", "-C", settings.tree + "/build/user/bin/" + program}));
+		symbols.add_program(program, nm);
+	}
+	return symbols;
+}
+
 /// The plugin writes PREFIX.N for the Nth pair of marks: one sample, so one pair, a case.
 Result<Profiles> profile_one(const Boot &boot, Settings settings)
 {
@@ -31,8 +46,7 @@ Result<Profiles> profile_one(const Boot &boot, Settings settings)
 				 {"--qemu", "-plugin", "--qemu",
 				  settings.tree + "/build/user/lib/lio-profile.so,prefix=" + prefix},
 				 {"--symbols"}));
-	LIO_TRY(std::string kallsyms, read_file(directory + "/kallsyms"));
-	SymbolTable symbols = SymbolTable::parse(kallsyms);
+	LIO_TRY(SymbolTable symbols, load_symbols(directory, settings));
 	Profiles profiles;
 	for (size_t n = 0; n < result.order.size(); n++) {
 		const auto &[name, ios] = result.order[n];

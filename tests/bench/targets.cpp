@@ -28,6 +28,7 @@ public:
 	{
 		device_ = std::move(device);
 	}
+	pid_t server() const override { return handler_.pid(); }
 	~TcmuTarget() override
 	{
 		// The device goes while its handler still answers.
@@ -48,6 +49,7 @@ class UblkTarget : public Target {
 
 public:
 	UblkTarget(Process server, std::string device) : server_(std::move(server)) { device_ = std::move(device); }
+	pid_t server() const override { return server_.pid(); }
 	~UblkTarget() override { (void)server_.stop(); }
 };
 

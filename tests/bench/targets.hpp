@@ -5,6 +5,8 @@
 #include <memory>
 #include <string>
 
+#include <sys/types.h>
+
 #include "loopback.hpp"
 #include "process.hpp"
 
@@ -17,6 +19,8 @@ class Target {
 public:
 	virtual ~Target() = default;
 	const std::string &device() const { return device_; }
+	/// The process that serves it; 0: none does.
+	virtual pid_t server() const { return 0; }
 
 protected:
 	std::string device_;
