@@ -165,6 +165,28 @@ void tcmu_stop(struct tcmu_dev *dev)
 	wait_event(dev->filled, !READ_ONCE(dev->nr_filling));
 }
 
+/* Empties a stopped ring and lets it go again; what the handler had is in @failed. */
+static void tcmu_empty_ring(struct tcmu_dev *dev, struct list_head *failed)
+{
+	struct tcmu_cmd *cmd;
+	u32 i;
+
+	spin_lock(&dev->lock);
+	tcmu_for_each_cmd(dev, cmd, i) {
+		if (cmd->state == TCMU_CMD_POSTED)
+			tcmu_expire(cmd, failed);
+		if (cmd->state == TCMU_CMD_EXPIRED)
+			tcmu_cmd_free(dev, cmd);
+	}
+	tcmu_drop_tmrs(dev);
+	tcmu_ring_reset(&dev->ring);
+	WRITE_ONCE(dev->mailbox->cmd_head, 0);
+	WRITE_ONCE(dev->mailbox->cmd_tail, 0);
+	clear_bit(TCMU_DEV_BROKEN, &dev->flags);
+	clear_bit(TCMU_DEV_STOPPED, &dev->flags);
+	spin_unlock(&dev->lock);
+}
+
 /**
  * tcmu_reset_ring - empty the ring, for a new handler to start with
  * @dev:	the device
@@ -177,26 +199,12 @@ void tcmu_stop(struct tcmu_dev *dev)
  */
 void tcmu_reset_ring(struct tcmu_dev *dev, bool retryable)
 {
-	struct tcmu_cmd *cmd;
 	LIST_HEAD(failed);
-	u32 i;
 
-	guard(mutex)(&dev->config_lock);
+	mutex_lock(&dev->config_lock);
 	tcmu_stop(dev);
-	spin_lock(&dev->lock);
-	tcmu_for_each_cmd(dev, cmd, i) {
-		if (cmd->state == TCMU_CMD_POSTED)
-			tcmu_expire(cmd, &failed);
-		if (cmd->state == TCMU_CMD_EXPIRED)
-			tcmu_cmd_free(dev, cmd);
-	}
-	tcmu_drop_tmrs(dev);
-	tcmu_ring_reset(&dev->ring);
-	WRITE_ONCE(dev->mailbox->cmd_head, 0);
-	WRITE_ONCE(dev->mailbox->cmd_tail, 0);
-	clear_bit(TCMU_DEV_BROKEN, &dev->flags);
-	clear_bit(TCMU_DEV_STOPPED, &dev->flags);
-	spin_unlock(&dev->lock);
+	tcmu_empty_ring(dev, &failed);
+	mutex_unlock(&dev->config_lock);
 
 	tcmu_fail(&failed, retryable ? SAM_STAT_BUSY : SAM_STAT_CHECK_CONDITION,
 		  TCM_LOGICAL_UNIT_COMMUNICATION_FAILURE);
