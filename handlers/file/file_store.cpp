@@ -451,6 +451,14 @@ Status FileStore::poll(Device &device, bool may_block)
 		if (syscall(SYS_io_uring_register, ring_.ring_fd, IORING_REGISTER_ENABLE_RINGS,
 			    nullptr, 0))
 			return errno_error("enable io_uring");
+		/*
+		 * A multishot poll posts an event again while an earlier one is not yet
+		 * read: taking it must not wait when there is none left, or answers that
+		 * are not yet published wait with it.
+		 */
+		int flags = fcntl(device.uio().fd(), F_GETFL);
+		if (flags < 0 || fcntl(device.uio().fd(), F_SETFL, flags | O_NONBLOCK))
+			return errno_error("make uio non-blocking");
 		Status done = arm(device.uio().fd(), uio_tag);
 		if (done)
 			done = arm(device.notify_fd(), notify_tag);
