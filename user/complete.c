@@ -155,8 +155,10 @@ static void tcmu_complete_all(struct tcmu_dev *dev, struct tcmu_cmd *first)
 
 	if (!first)
 		return;
-	for (cmd = first; cmd; cmd = cmd->next)
+	for (cmd = first; cmd; cmd = cmd->next) {
 		tcmu_complete(dev, cmd);
+		cond_resched();
+	}
 
 	spin_lock(&dev->lock);
 	for (cmd = first; cmd; cmd = next) {

@@ -191,6 +191,9 @@ static int tcmu_nl_send(struct tcmu_dev *dev, enum tcmu_genl_cmd cmd, struct sk_
 	}
 	genlmsg_end(skb, header);
 	err = genlmsg_multicast_allns(&tcmu_nl_family, skb, 0, 0);
+	/* Anyone may listen, not read, and ask for this error: the daemon has its copy. */
+	if (err == -ENOBUFS)
+		err = 0;
 	if (!err && dev->nl_reply_supported > 0)
 		return tcmu_nl_wait(&event, timeout);
 
