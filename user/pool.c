@@ -75,7 +75,7 @@ bool tcmu_pool_take(struct tcmu_pool *pool, u32 count, struct tcmu_chain *chain)
 	}
 	chain->last = index;
 	pool->ready = *tcmu_pool_link(pool, index);
-	pool->nr_ready -= count;
+	WRITE_ONCE(pool->nr_ready, pool->nr_ready - count);
 	return true;
 }
 
@@ -92,7 +92,7 @@ void tcmu_pool_put(struct tcmu_pool *pool, const struct tcmu_chain *chain)
 		return;
 	*tcmu_pool_link(pool, chain->last) = pool->ready;
 	pool->ready = chain->first;
-	pool->nr_ready += chain->count;
+	WRITE_ONCE(pool->nr_ready, pool->nr_ready + chain->count);
 }
 
 /**

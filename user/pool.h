@@ -50,7 +50,7 @@ struct tcmu_chain {
  * @limit:	number of indexes
  * @fresh:	first index that was never drawn
  * @ready:	free indexes that are backed, last put first taken
- * @nr_ready:	length of @ready
+ * @nr_ready:	length of @ready; READ_ONCE without its lock
  * @spare:	retired indexes
  * @links:	directory of link arrays, TCMU_LINKS indexes each
  */

@@ -89,7 +89,8 @@ int tcmu_reserve_spot(struct tcmu_dev *dev, u32 len, enum tcmu_opcode op, struct
 	err = tcmu_ring_reserve(&dev->ring, len, op, spot);
 	if (err)
 		return err;
-	dev->nr_filling++;
+	/* tcmu_stop() reads it without the lock. */
+	WRITE_ONCE(dev->nr_filling, dev->nr_filling + 1);
 	if (spot->pad_len) {
 		tcmu_hdr_set_op(&hdr.len_op, TCMU_OP_PAD);
 		tcmu_hdr_set_len(&hdr.len_op, spot->pad_len);
@@ -208,7 +209,8 @@ void tcmu_publish(struct tcmu_dev *dev, u32 seq)
 	if (moved)
 		/* The entries before what says that they are there. */
 		smp_store_release(&dev->mailbox->cmd_head, dev->ring.published);
-	if (!--dev->nr_filling && test_bit(TCMU_DEV_STOPPED, &dev->flags))
+	WRITE_ONCE(dev->nr_filling, dev->nr_filling - 1);
+	if (!dev->nr_filling && test_bit(TCMU_DEV_STOPPED, &dev->flags))
 		wake_up(&dev->filled);
 	tcmu_start_scan(dev);
 	tcmu_unlock_and_ring(dev, moved && !test_bit(TCMU_DEV_PLUGGED, &dev->flags));
