@@ -275,9 +275,9 @@ TEST_F(IoPath, KeptBuffersStayUntilTheyAreFreed)
 	tcmu_data_shrink(&device.dev, 0);
 	EXPECT_TRUE(handler.data_is_right(kept)) << "its pages were taken";
 	EXPECT_EQ(tcmu_free_kept(&device.dev, tag), 0);
-	EXPECT_EQ(tcmu_free_kept(&device.dev, tag), -ENODATA);
-	EXPECT_EQ(tcmu_free_kept(&device.dev, 0xffff), -ENODATA);
-	EXPECT_EQ(tcmu_free_kept(&device.dev, ~0u), -ENODATA);
+	EXPECT_EQ(tcmu_free_kept(&device.dev, tag), -EINVAL);
+	EXPECT_EQ(tcmu_free_kept(&device.dev, 0xffff), -EINVAL);
+	EXPECT_EQ(tcmu_free_kept(&device.dev, ~0u), -EINVAL);
 	tcmu_data_shrink(&device.dev, 0);
 	EXPECT_FALSE(handler.data_is_right(kept)) << "the pages are still there";
 }

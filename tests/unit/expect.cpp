@@ -27,9 +27,7 @@ void expect(Command &c, const Answer &a)
 	Outcome must{.status = SAM_STAT_CHECK_CONDITION};
 	c.expected_data = 0;
 	bool has_length = (a.uflags & tcmu::abi::uflag_read_length) && c.spec.direction == DMA_FROM_DEVICE;
-	if (a.uflags & tcmu::abi::uflag_unknown_op) {
-		must.reason = TCM_UNSUPPORTED_SCSI_OPCODE;
-	} else if (!is_status(a.status)) {
+	if ((a.uflags & tcmu::abi::uflag_unknown_op) || !is_status(a.status)) {
 		must.reason = TCM_LOGICAL_UNIT_COMMUNICATION_FAILURE;
 	} else {
 		must.status = a.status;

@@ -136,6 +136,8 @@ bool Handler::data_is_right(const Request &r)
 void Handler::fill_data(const Request &r)
 {
 	bool bidi = r.cdb.bidi_length;
+	if (!bidi && r.cdb.direction != DMA_FROM_DEVICE)
+		return;
 	for_each_byte(r, bidi, bidi ? r.cdb.bidi_length : r.cdb.length, [&](u8 &byte, u32 offset) {
 		byte = pattern(r.cdb.id, offset, true);
 		return true;
