@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "emulator.hpp"
 
+#include <cstdio>
 #include <cstdlib>
 #include <new>
 
@@ -259,10 +260,12 @@ void BlockEmulator::fail(Job &job, const Sense &sense)
 /** The storage's error, as the initiator must see it. */
 void BlockEmulator::fail_with_errno(Job &job, int error, bool writing)
 {
-	if (log_limit_.allow())
-		log(LogLevel::warning, Error{error, config_.name + ": opcode " +
-						       std::to_string(job.cdb.opcode()) + " at LBA " +
-						       std::to_string(job.lba)}.text());
+	if (log_limit_.allow()) {
+		char what[64];
+		std::snprintf(what, sizeof(what), ": opcode %02xh at LBA %llu", job.cdb.opcode(),
+			      static_cast<unsigned long long>(job.lba));
+		log(LogLevel::warning, Error{error, config_.name + what}.text());
+	}
 	switch (error) {
 	case EAGAIN:
 	case ENOMEM:

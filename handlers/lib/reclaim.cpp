@@ -70,8 +70,7 @@ Status protect_from_reclaim(const ReclaimOptions &options)
 
 void touch_stack()
 {
-	/* What the C library keeps of the stack for itself stays untouched. */
-	volatile uint8_t room[thread_stack_size * 3 / 4];
+	volatile uint8_t room[touched_stack_size];
 
 	for (size_t at = 0; at < sizeof(room); at += 1024)
 		room[at] = 0;

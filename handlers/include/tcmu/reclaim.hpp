@@ -38,10 +38,11 @@ struct ReclaimOptions {
  */
 Status protect_from_reclaim(const ReclaimOptions &options);
 
-/** Bytes of stack a serving thread has, and touches before it serves. */
-inline constexpr size_t thread_stack_size = 256 * 1024;
+/** Bytes of stack a serving thread has, and those it touches before it serves. */
+inline constexpr size_t thread_stack_size = 1024 * 1024;
+inline constexpr size_t touched_stack_size = 192 * 1024;
 
-/** Touch the calling thread's stack, so that it is present and locked. */
+/** Touch the upper part of the calling thread's stack: present, so locked. */
 void touch_stack();
 
 } // namespace tcmu
