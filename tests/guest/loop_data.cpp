@@ -192,7 +192,7 @@ TEST(LoopData, HotRemovalUnderIo)
 		Stopwatch watch;
 		ASSERT_OK(lun.destroy());
 		EXPECT_LT(watch.seconds(), 10);
-		ASSERT_OK_AND_ASSIGN(int status, fio.wait(seconds(20)));
+		ASSERT_OK_AND_ASSIGN(int status, fio.wait(seconds(60)));
 		EXPECT_NE(status, 0);
 	}
 }

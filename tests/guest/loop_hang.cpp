@@ -34,6 +34,7 @@ struct Stage {
 Result<Stage> make_stage()
 {
 	expect_dmesg("Duplicate IMA measurements", Need::optional); // when device-mapper is loaded
+	expect_dmesg("^scsi_io_completion_action: \\d+ callbacks suppressed", Need::optional);
 	LIO_TRY(TempDir tmp, TempDir::create("/var/tmp"));
 	LIO_TRY(std::string file, make_sparse_file(tmp / "image", disk_bytes));
 	LIO_TRY(LoopDevice loop, LoopDevice::create(file));
