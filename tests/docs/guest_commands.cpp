@@ -37,7 +37,7 @@ TEST(Docs, ReadmeCommands)
 	SpawnOptions opts;
 	for (const auto &block : fenced_blocks(readme, "```sh guest"))
 		opts.input += block;
-	ASSERT_OK_AND_ASSIGN(std::string output, run_ok({"bash", "-exm"}, seconds(200), opts));
+	ASSERT_OK_AND_ASSIGN(std::string output, run_ok({"bash", "-exm"}, seconds(280), opts));
 	// One disk of each of the two LUNs, when lsscsi was asked.
 	EXPECT_EQ(count(output, "disk    LIO-ORG"), 2u) << output;
 	EXPECT_FALSE(exists(target_root + "/core/user_100")) << output;
@@ -51,7 +51,9 @@ TEST(Docs, ExampleServesADisk)
 	ASSERT_OK(load_module("target_core_user"));
 	ASSERT_OK_AND_ASSIGN(Process handler, Process::spawn({"tcmu-ram"}));
 	{
-		ASSERT_OK_AND_ASSIGN(LoopDisk disk, LoopDisk::create(user_spec("memory", "ram", bytes)));
+		BackstoreSpec spec = user_spec("memory", "ram", bytes);
+		spec.control.push_back("nl_reply_supported=-1"); // the bus may have started tcmu-runner
+		ASSERT_OK_AND_ASSIGN(LoopDisk disk, LoopDisk::create(spec));
 		ASSERT_OK_AND_ASSIGN(std::string node, disk.lun.block_node());
 		ASSERT_OK_AND_ASSIGN(BlockFile file, BlockFile::open(node));
 		ASSERT_OK(file.write_pattern(0, bytes));
