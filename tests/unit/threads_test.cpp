@@ -105,7 +105,7 @@ protected:
 
 TEST_F(Threads, EveryCommandIsAnsweredOnceWithItsData)
 {
-	const u64 each = count(600, 200000);
+	const u64 each = count(600, 60000);
 	auto submitters = start_submitters(each);
 	auto server = start_handler();
 	join(submitters);
@@ -119,7 +119,7 @@ TEST_F(Threads, EveryCommandIsAnsweredOnceWithItsData)
 
 TEST_F(Threads, MemoryMayGoAtAnyTime)
 {
-	const u64 each = count(300, 100000);
+	const u64 each = count(300, 30000);
 	auto submitters = start_submitters(each);
 	auto server = start_handler();
 	std::thread shrinker([this] {
@@ -137,7 +137,7 @@ TEST_F(Threads, MemoryMayGoAtAnyTime)
 
 TEST_F(Threads, ResetsAbortsAndTimeoutsLoseNothing)
 {
-	const u64 each = count(300, 100000);
+	const u64 each = count(300, 30000);
 	device.dev.tmr_notification = true;
 	device.dev.cmd_time_out = 2000;
 	auto submitters = start_submitters(each);
