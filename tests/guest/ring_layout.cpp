@@ -3,10 +3,7 @@
 #include <future>
 
 #include <fcntl.h>
-#include <linux/bsg.h>
 #include <poll.h>
-#include <scsi/sg.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -155,32 +152,10 @@ TEST(RingLayout, EntriesOfEveryCdbLength)
 	EXPECT_TRUE(reply.good()) << reply;
 }
 
-/// Through /dev/bsg, which maps the caller's pages: a scatter list of a page an entry.
-Result<ScsiReply> bsg_execute(const std::string &node, const Cdb &cdb, Data data)
-{
-	LIO_TRY(Fd fd, open_fd(node, O_RDWR));
-	sg_io_v4 io = {};
-	bool out = data.direction == Data::Direction::out;
-	io.guard = 'Q';
-	io.request_len = uint32_t(cdb.size());
-	io.request = reinterpret_cast<uintptr_t>(cdb.data());
-	(out ? io.dout_xfer_len : io.din_xfer_len) = uint32_t(data.buffer.size());
-	(out ? io.dout_xferp : io.din_xferp) = reinterpret_cast<uintptr_t>(data.buffer.data());
-	io.timeout = 60000;
-	if (ioctl(fd.get(), SG_IO, &io) < 0)
-		return sys_error(node, "SG_IO of " + std::to_string(data.buffer.size()) + " bytes to");
-	ScsiReply r;
-	r.status = ScsiStatus(io.device_status);
-	r.host_status = uint16_t(io.transport_status);
-	r.residual = out ? io.dout_resid : io.din_resid;
-	return r;
-}
-
 /// A command through bsg; the handler does @handle before it answers.
 template <class Handle> void bsg_move(RingLun &l, const Cdb &cdb, Data data, Handle handle)
 {
-	ASSERT_OK_AND_ASSIGN(std::string address, l.lun->scsi_address());
-	auto sent = std::async(std::launch::async, bsg_execute, "/dev/bsg/" + address, cdb, data);
+	auto sent = std::async(std::launch::async, [&] { return l.execute_mapped(cdb, data); });
 	auto e = l.handler->next();
 	EXPECT_OK(e);
 	if (e) {

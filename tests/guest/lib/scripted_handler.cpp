@@ -5,7 +5,10 @@
 #include <future>
 
 #include <fcntl.h>
+#include <linux/bsg.h>
 #include <poll.h>
+#include <scsi/sg.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -372,6 +375,32 @@ Result<int> RingLun::send(const Cdb &cdb, Data data, milliseconds timeout)
 	LIO_TRY(int id, queues_[q].submit(cdb, data, timeout));
 	sent_[++last_] = {q, id};
 	return last_;
+}
+
+Result<ScsiReply> RingLun::execute_mapped(const Cdb &cdb, Data data, milliseconds timeout) const
+{
+	LIO_TRY(std::string address, lun->scsi_address());
+	LIO_TRY(Fd fd, open_fd("/dev/bsg/" + address, O_RDWR));
+	uint8_t sense[252] = {};
+	sg_io_v4 io = {};
+	bool out = data.direction == Data::Direction::out;
+	io.guard = 'Q';
+	io.request_len = uint32_t(cdb.size());
+	io.request = reinterpret_cast<uintptr_t>(cdb.data());
+	io.response = reinterpret_cast<uintptr_t>(sense);
+	io.max_response_len = sizeof(sense);
+	(out ? io.dout_xfer_len : io.din_xfer_len) = uint32_t(data.buffer.size());
+	(out ? io.dout_xferp : io.din_xferp) = reinterpret_cast<uintptr_t>(data.buffer.data());
+	io.timeout = uint32_t(timeout.count());
+	if (ioctl(fd.get(), SG_IO, &io) < 0)
+		return sys_error("/dev/bsg/" + address, "SG_IO of " + std::to_string(data.buffer.size()) + " bytes to");
+	ScsiReply r;
+	r.status = ScsiStatus(io.device_status);
+	r.host_status = uint16_t(io.transport_status);
+	r.residual = out ? io.dout_resid : io.din_resid;
+	r.raw_sense.assign(sense, sense + io.response_len);
+	r.sense = decode_sense(r.raw_sense);
+	return r;
 }
 
 Status RingLun::poll_replies()

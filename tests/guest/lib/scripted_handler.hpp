@@ -143,6 +143,9 @@ struct RingLun {
 	Result<int> send(const Cdb &cdb, Data data = {}, milliseconds timeout = sg_timeout);
 	/// The reply to one that was sent. While it is waited for the handler keeps house.
 	Result<ScsiReply> reap(int id, milliseconds limit = seconds(20));
+	/// Send through /dev/bsg and wait. It maps the caller's pages: the scatter list has an entry a
+	/// page, and whoever writes to the command's pages afterwards writes to the caller's buffer.
+	Result<ScsiReply> execute_mapped(const Cdb &cdb, Data data, milliseconds timeout = sg_timeout) const;
 	/// True if the reply to @id comes within @limit.
 	bool ends(int id, milliseconds limit);
 

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0
+// Family TCM-USER: devices that come, change and go, and a daemon that agrees, refuses or sleeps.
+#include <future>
+#include <regex>
+
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "module.hpp"
+#include "ring_expect.hpp"
+#include "scripted_handler.hpp"
+#include "tcmu_netlink.hpp"
+#include "test_env.hpp"
+
+namespace lio::test {
+namespace {
+
+const std::string block_netlink = module_param_path("target_core_user", "block_netlink");
+const std::string reset_netlink = module_param_path("target_core_user", "reset_netlink");
+
+/// A device that is not enabled yet, and a daemon.
+struct Stage {
+	NlDaemon daemon;
+	Backstore backstore;
+
+	static Result<Stage> create(const std::vector<std::string> &control = {});
+	/// Enable or remove from another thread: it may wait for the daemon.
+	std::future<Status> enable()
+	{
+		return std::async(std::launch::async, [this] { return backstore.enable(); });
+	}
+	std::future<Status> remove()
+	{
+		return std::async(std::launch::async, [this] { return backstore.destroy(); });
+	}
+	std::future<Status> set(const std::string &attr, const std::string &value)
+	{
+		return std::async(std::launch::async, [=, this] { return backstore.set(attr, value); });
+	}
+	/// Enabled, and the daemon has agreed.
+	Status bring_up();
+	Status take_down();
+	std::string uio = {};
+};
+
+void expect_complaints()
+{
+	expect_dmesg("^tcmu nl cmd |^Failing nl cmd |^Netlink |^ring: ", Need::optional);
+	expect_dmesg("^(Failed to|Unable to) ", Need::optional);
+}
+
+Result<Stage> Stage::create(const std::vector<std::string> &control)
+{
+	expect_complaints();
+	RingSpec spec;
+	spec.control = control;
+	BackstoreSpec b = ring_backstore(spec);
+	b.enable = false;
+	LIO_TRY(Backstore backstore, Backstore::create(b));
+	LIO_TRY(NlDaemon daemon, NlDaemon::start());
+	return Stage{std::move(daemon), std::move(backstore)};
+}
+
+Status Stage::bring_up()
+{
+	auto up = enable();
+	LIO_TRY(NlEvent e, daemon.next());
+	uio = e.device.value_or("");
+	LIO_CHECK(daemon.done(e, 0));
+	return up.get();
+}
+
+Status Stage::take_down()
+{
+	auto down = remove();
+	LIO_TRY(NlEvent e, daemon.next());
+	LIO_CHECK(daemon.done(e, 0));
+	return down.get();
+}
+
+bool ended(std::future<Status> &f, milliseconds limit)
+{
+	return f.wait_for(limit) == std::future_status::ready;
+}
+
+/// The daemon's promise to answer holds for the module, so it is taken back.
+class RingNetlink : public testing::Test {
+protected:
+	~RingNetlink() override
+	{
+		auto d = NlDaemon::start();
+		EXPECT_OK(d);
+		if (d) {
+			EXPECT_OK(d->set_features(0));
+		}
+	}
+};
+
+void check_event(const NlEvent &e, int cmd, const std::string &uio)
+{
+	EXPECT_EQ(e.cmd, cmd);
+	EXPECT_EQ(e.device, uio);
+	struct stat st = {};
+	ASSERT_EQ(stat(("/dev/" + uio).c_str(), &st), 0) << uio;
+	EXPECT_EQ(e.minor, minor(st.st_rdev));
+	EXPECT_TRUE(e.device_id);
+}
+
+TEST_F(RingNetlink, DevicesComeAndGo)
+{
+	ASSERT_OK_AND_ASSIGN(Stage s, Stage::create());
+	auto up = s.enable();
+	ASSERT_OK_AND_ASSIGN(NlEvent added, s.daemon.next());
+	ASSERT_OK(up.get()); // without an answer
+	ASSERT_OK_AND_ASSIGN(std::string node, uio_node("ring"));
+	check_event(added, TCMU_CMD_ADDED_DEVICE, node.substr(5));
+	EXPECT_EQ(added.version, 2);
+	EXPECT_FALSE(added.dev_size || added.dev_cfg || added.write_cache);
+	auto down = s.remove();
+	ASSERT_OK_AND_ASSIGN(NlEvent removed, s.daemon.next());
+	ASSERT_OK(down.get());
+	EXPECT_EQ(removed.cmd, TCMU_CMD_REMOVED_DEVICE);
+	EXPECT_EQ(removed.device, added.device);
+	EXPECT_EQ(removed.minor, added.minor);
+	EXPECT_EQ(removed.device_id, added.device_id);
+}
+
+TEST_F(RingNetlink, WaitsForADaemonThatAnswers)
+{
+	ASSERT_OK_AND_ASSIGN(Stage s, Stage::create());
+	ASSERT_OK(s.daemon.set_features(1));
+	auto up = s.enable();
+	ASSERT_OK_AND_ASSIGN(NlEvent added, s.daemon.next());
+	EXPECT_FALSE(ended(up, milliseconds(300)));
+	ASSERT_OK(s.daemon.done(added, 0));
+	ASSERT_OK(up.get());
+	ASSERT_OK_AND_ASSIGN(std::string reply, s.backstore.get("nl_reply_supported"));
+	EXPECT_EQ(reply, "1");
+	auto down = s.remove();
+	ASSERT_OK_AND_ASSIGN(NlEvent removed, s.daemon.next());
+	EXPECT_FALSE(ended(down, milliseconds(300)));
+	ASSERT_OK(s.daemon.done(removed, 0));
+	EXPECT_OK(down.get());
+}
+
+TEST_F(RingNetlink, RefusedDevice)
+{
+	ASSERT_OK_AND_ASSIGN(Stage s, Stage::create({"nl_reply_supported=1"}));
+	for (int error : {EIO, ENOENT}) {
+		auto up = s.enable();
+		ASSERT_OK_AND_ASSIGN(NlEvent added, s.daemon.next());
+		ASSERT_OK(s.daemon.done(added, -error));
+		EXPECT_ERRNO(up.get(), error);
+		EXPECT_ERRNO(uio_node("ring", milliseconds(50)), ETIMEDOUT);
+	}
+	ASSERT_OK(s.bring_up());
+	EXPECT_OK(s.take_down());
+}
+
+/// 1 and -1 are the device's own, whatever the daemon said; 0 is as the daemon said.
+TEST_F(RingNetlink, ReplySupportedOfADevice)
+{
+	ASSERT_OK_AND_ASSIGN(Stage waits, Stage::create({"nl_reply_supported=1"}));
+	ASSERT_OK(waits.bring_up());
+	auto down = waits.remove();
+	EXPECT_FALSE(ended(down, milliseconds(300)));
+	ASSERT_OK_AND_ASSIGN(NlEvent removed, waits.daemon.next());
+	ASSERT_OK(waits.daemon.done(removed, 0));
+	EXPECT_OK(down.get());
+
+	ASSERT_OK(waits.daemon.set_features(1));
+	ASSERT_OK_AND_ASSIGN(Stage never, Stage::create({"nl_reply_supported=-1"}));
+	ASSERT_OK(never.backstore.enable());
+	EXPECT_OK(never.backstore.destroy());
+}
+
+struct Change {
+	const char *attr, *old_value, *value;
+	void (*check)(const NlEvent &e);
+};
+
+const Change changes[] = {
+	{"dev_size", "67108864", "134217728", [](const NlEvent &e) { EXPECT_EQ(e.dev_size, 134217728u); }},
+	{"dev_config", "scripted/ring", "scripted/other", [](const NlEvent &e) { EXPECT_EQ(e.dev_cfg, "scripted/other"); }},
+	{"emulate_write_cache", "0", "1", [](const NlEvent &e) { EXPECT_EQ(e.write_cache, 1); }},
+};
+
+/// The daemon refuses, then agrees.
+void change_live(Stage &s, const Change &c)
+{
+	for (int status : {-EPERM, 0}) {
+		auto set = s.set(c.attr, c.value);
+		ASSERT_OK_AND_ASSIGN(NlEvent e, s.daemon.next());
+		check_event(e, TCMU_CMD_RECONFIG_DEVICE, s.uio);
+		EXPECT_EQ(int(e.dev_size.has_value()) + e.dev_cfg.has_value() + e.write_cache.has_value(), 1);
+		c.check(e);
+		ASSERT_OK_AND_ASSIGN(std::string now, s.backstore.get(c.attr));
+		EXPECT_EQ(now, c.old_value);
+		ASSERT_OK(s.daemon.done(e, status));
+		EXPECT_ERRNO(set.get(), -status);
+		ASSERT_OK_AND_ASSIGN(now, s.backstore.get(c.attr));
+		EXPECT_EQ(now, status ? c.old_value : c.value);
+	}
+}
+
+TEST_F(RingNetlink, LiveChanges)
+{
+	ASSERT_OK_AND_ASSIGN(Stage s, Stage::create({"nl_reply_supported=1"}));
+	ASSERT_OK(s.bring_up());
+	for (const Change &c : changes) {
+		SCOPED_TRACE(c.attr);
+		ASSERT_NO_FATAL_FAILURE(change_live(s, c));
+	}
+	ASSERT_OK_AND_ASSIGN(std::string name, read_value("/sys/class/uio/" + s.uio + "/name"));
+	EXPECT_TRUE(std::regex_match(name, std::regex("tcm-user/\\d+/ring/scripted/other"))) << name;
+	EXPECT_OK(s.take_down());
+}
+
+TEST_F(RingNetlink, LiveChangeThatNobodyHears)
+{
+	expect_complaints();
+	ASSERT_OK_AND_ASSIGN(Backstore b, Backstore::create(ring_backstore({})));
+	for (const Change &c : changes) {
+		SCOPED_TRACE(c.attr);
+		EXPECT_ERRNO(b.set(c.attr, c.value), ESRCH);
+		ASSERT_OK_AND_ASSIGN(std::string now, b.get(c.attr));
+		EXPECT_EQ(now, c.old_value);
+	}
+}
+
+/// What an initiator learns of a new size.
+TEST_F(RingNetlink, ResizeOfALun)
+{
+	expect_complaints();
+	ASSERT_OK_AND_ASSIGN(RingLun l, RingLun::create());
+	ASSERT_OK_AND_ASSIGN(NlDaemon daemon, NlDaemon::start());
+	ASSERT_OK(l.backstore.set("dev_size", "134217728"));
+	ASSERT_OK_AND_ASSIGN(NlEvent e, daemon.next());
+	EXPECT_EQ(e.dev_size, 134217728u);
+	std::vector<uint8_t> buf(4096);
+	ASSERT_OK_AND_ASSIGN(int id, l.send(cdb::read(10, 0, 8), Data::in(buf)));
+	auto entry = l.handler->next(milliseconds(500));
+	if (entry) {
+		ASSERT_OK(l.handler->finish(*entry));
+	}
+	ASSERT_OK_AND_ASSIGN(ScsiReply r, l.reap(id));
+	expect_here("resize of a LUN", r.str());
+}
+
+TEST_F(RingNetlink, WrongAnswers)
+{
+	ASSERT_OK_AND_ASSIGN(Stage s, Stage::create({"nl_reply_supported=1"}));
+	auto up = s.enable();
+	ASSERT_OK_AND_ASSIGN(NlEvent added, s.daemon.next());
+	int done = TCMU_CMD_ADDED_DEVICE_DONE;
+	EXPECT_ERRNO(s.daemon.done_raw(done, *added.device_id + 1000, 0), ENODEV);
+	EXPECT_ERRNO(s.daemon.done_raw(done, std::nullopt, 0), EINVAL);
+	EXPECT_ERRNO(s.daemon.done_raw(done, added.device_id, std::nullopt), EINVAL);
+	EXPECT_ERRNO(s.daemon.done_raw(TCMU_CMD_REMOVED_DEVICE_DONE, added.device_id, 0), EINVAL);
+	EXPECT_FALSE(ended(up, milliseconds(100)));
+	ASSERT_OK(s.daemon.done(added, 0));
+	ASSERT_OK(up.get());
+	EXPECT_ERRNO(s.daemon.done(added, 0), ENODEV); // once is enough
+	EXPECT_OK(s.take_down());
+}
+
+TEST_F(RingNetlink, BlockAndReset)
+{
+	ASSERT_OK_AND_ASSIGN(Stage s, Stage::create({"nl_reply_supported=1"}));
+	{
+		ASSERT_OK(write_value(block_netlink, "1"));
+		ASSERT_OK_AND_ASSIGN(std::string state, read_value(block_netlink));
+		EXPECT_EQ(state, "blocked");
+		EXPECT_ERRNO(s.backstore.enable(), EAGAIN);
+		ASSERT_OK(write_value(block_netlink, "0"));
+	}
+	auto up = s.enable();
+	ASSERT_OK(s.daemon.next());
+	EXPECT_FALSE(ended(up, milliseconds(200)));
+	EXPECT_ERRNO(write_value(reset_netlink, "0"), EINVAL);
+	// As the manual says: block, reset, unblock.
+	ASSERT_OK(write_value(block_netlink, "1"));
+	ASSERT_OK(write_value(reset_netlink, "1"));
+	EXPECT_ERRNO(up.get(), EINTR);
+	ASSERT_OK(write_value(block_netlink, "0"));
+	ASSERT_OK(s.bring_up());
+	EXPECT_OK(s.take_down());
+}
+
+/// A daemon that promised to answer and sleeps: whoever waits can be killed.
+TEST_F(RingNetlink, WaitingEnableCanBeKilled)
+{
+	ASSERT_OK_AND_ASSIGN(Stage s, Stage::create({"nl_reply_supported=1"}));
+	auto up = std::async(std::launch::async, [&] { return s.backstore.enable(milliseconds(700)); });
+	EXPECT_ERRNO(up.get(), ETIMEDOUT);
+	ASSERT_OK_AND_ASSIGN(NlEvent unanswered, s.daemon.next());
+	expect_here("answer after the waiting enable was killed",
+		    std::to_string(s.daemon.done(unanswered, 0).code()));
+	ASSERT_OK(s.bring_up());
+	EXPECT_OK(s.take_down());
+}
+
+// Deadlines that the distribution's modules do not have; all waits in one test, side by side.
+
+TEST(RingOursDeadlines, AbortAndRemovalEnd)
+{
+	expect_dmesg("^ring: the handler did not answer in time$", Need::required);
+	expect_dmesg("^gone: no answer to a netlink event$", Need::required);
+	expect_dmesg("^scsi [\\d:]+ Power-on or device reset occurred$", Need::optional);
+	RingSpec gone;
+	gone.name = "gone";
+	gone.control = {"nl_reply_supported=-1"};
+	ASSERT_OK_AND_ASSIGN(Backstore b, Backstore::create(ring_backstore(gone)));
+	RingSpec never;
+	never.attribs = {{"cmd_time_out", "0"}};
+	ASSERT_OK_AND_ASSIGN(RingLun l, RingLun::create(never));
+	ASSERT_OK_AND_ASSIGN(NlDaemon daemon, NlDaemon::start());
+	ASSERT_OK(b.set("nl_reply_supported", "1"));
+
+	Stopwatch watch;
+	double removed_after = 0;
+	auto removed = std::async(std::launch::async, [&] {
+		Status s = b.destroy();
+		removed_after = watch.seconds();
+		return s;
+	});
+	std::vector<uint8_t> buf(4096, 0xee);
+	ASSERT_OK_AND_ASSIGN(int id, l.send(cdb::read(10, 0, 8), Data::in(buf), seconds(2)));
+	ASSERT_OK_AND_ASSIGN(RingEntry e, l.handler->next());
+	ASSERT_OK_AND_ASSIGN(ScsiReply r, l.reap(id, seconds(60)));
+	EXPECT_FALSE(r.good()) << r;
+	EXPECT_GT(watch.seconds(), 2);
+	EXPECT_LT(watch.seconds(), 2 + 30);
+	ASSERT_OK(l.handler->finish(e)); // late
+	EXPECT_OK(removed.get());
+	EXPECT_GT(removed_after, 25);
+	EXPECT_LT(removed_after, 35);
+}
+
+} // namespace
+} // namespace lio::test
