@@ -72,7 +72,10 @@ Result<CpuTimes> cpu_times()
 Result<BackstoreSpec> make_spec(Server server, const std::string &name, const std::string &image, uint64_t bytes)
 {
 	if (server == Server::tcmu_runner) {
-		LIO_CHECK(run_ok({"qemu-img", "create", "-q", "-f", "qcow2", image, std::to_string(bytes)}));
+		// Without preallocation tcmu-runner's qcow handler loses track of its clusters when it
+		// is killed between two updates of its tables: wrong data on the stock modules too.
+		LIO_CHECK(run_ok({"qemu-img", "create", "-q", "-f", "qcow2", "-o", "preallocation=metadata", image,
+				  std::to_string(bytes)}));
 		return user_spec(name, "qcow/" + image, bytes);
 	}
 	LIO_CHECK(make_sparse_file(image, bytes));
@@ -88,9 +91,14 @@ Status LiveHandler::start()
 		runner_.emplace(std::move(runner));
 		return {};
 	}
-	LIO_TRY(Process p, Process::spawn({"tcmu-file", "--quiet", "--device", backstore_}));
+	LIO_TRY(Process p, Process::spawn({"tcmu-file", "--quiet", "--ready-fd", "1", "--device", backstore_}));
 	file_.emplace(std::move(p));
-	return {};
+	// Before it listens nobody would answer the announcement of a new device, for which the
+	// kernel waits once any handler has asked it to.
+	LIO_CHECK(wait_until(Deadline(seconds(60)), "tcmu-file to be ready", [&] {
+		return file_->output().find("ready") != std::string::npos || !file_->running();
+	}));
+	return file_->running() ? Status() : Error{ECHILD, "tcmu-file", "it ended (" + file_->output() + "):"};
 }
 
 Status LiveHandler::wait_owns(milliseconds limit)
