@@ -2,8 +2,6 @@
 // lio-bench-guest: measures null targets in the guest, checks them first, and writes the samples as
 // JSON. Under icount a nanosecond is an instruction, so a sample is "instructions per I/O".
 #include <cstdio>
-#include <fstream>
-#include <functional>
 #include <map>
 #include <sstream>
 #include <thread>

@@ -2,7 +2,6 @@
 // lio-bench: `make bench`. Boots the distribution's modules and ours one after the other, measures
 // both with the same programs, and judges the figures.
 #include <cstdio>
-#include <filesystem>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -29,16 +28,6 @@ struct Options {
 	bool wall = true;
 	bool profile = false;
 };
-
-/// The tree this program was built in: build/user/bin lies below it.
-std::string find_tree()
-{
-	auto self = std::filesystem::read_symlink("/proc/self/exe");
-	for (auto dir = self.parent_path(); dir != dir.root_path(); dir = dir.parent_path())
-		if (std::filesystem::exists(dir / "tests/bench/main.cpp"))
-			return dir;
-	return std::filesystem::current_path();
-}
 
 std::string committed_file(const Settings &settings)
 {
@@ -111,7 +100,7 @@ int main(int argc, char **argv)
 		     "Exit status: 0 all aims met, 1 one missed or a result worse than committed, 2 not measured."};
 	Options options;
 	Settings &settings = options.settings;
-	settings.tree = find_tree();
+	settings.tree = LIO_TREE; // where it was built
 	bool no_wall = false;
 	app.add_option("--kernel", settings.kernel, "the guest's kernel")->capture_default_str();
 	app.add_option("--repeat", settings.repeat, "samples a case")->check(CLI::Range(1u, 99u))->capture_default_str();
