@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "block_io.hpp"
 #include "loopback.hpp"
 #include "pattern.hpp"
 #include "process.hpp"
@@ -15,7 +16,7 @@ namespace lio::test {
 namespace {
 
 constexpr uint64_t lun_bytes = 768 << 20;
-constexpr uint64_t file_bytes = 160 << 20;
+constexpr uint64_t file_bytes = 128 << 20;
 constexpr int files = 4; // together more than the guest's memory
 
 Result<std::string> scratch_disk(unsigned index)
@@ -55,9 +56,10 @@ void fill_twice(const Mount &fs)
 		for (int i = 0; i < files; i++) {
 			ASSERT_OK_AND_ASSIGN(Process p, Process::fork_body("writer", [&, i] {
 				std::string path = fs.path() + "/file" + std::to_string(i);
-				if (!write_pattern_file(path, file_bytes, static_cast<uint64_t>(round)))
+				if (!make_sparse_file(path, file_bytes))
 					return 1;
-				return run_ok({"sync", path}, seconds(300)) ? 0 : 2;
+				auto file = BlockFile::open(path, false);
+				return file && file->write_pattern(0, file_bytes, static_cast<uint64_t>(round)) ? 0 : 2;
 			}));
 			writers.push_back(std::move(p));
 		}
@@ -69,11 +71,8 @@ void fill_twice(const Mount &fs)
 		ASSERT_OK(write_value("/proc/sys/vm/drop_caches", "3"));
 		for (int i = 0; i < files; i++) {
 			std::string path = fs.path() + "/file" + std::to_string(i);
-			ASSERT_OK_AND_ASSIGN(uint32_t on_disk, file_crc32c(path));
-			uint32_t crc = 0;
-			for (uint64_t at = 0; at < file_bytes; at += 1 << 20)
-				crc = crc32c(pattern(1 << 20, at, static_cast<uint64_t>(round)), crc);
-			EXPECT_EQ(on_disk, crc) << path;
+			ASSERT_OK_AND_ASSIGN(BlockFile file, BlockFile::open(path, false));
+			EXPECT_OK(file.verify_pattern(0, file_bytes, static_cast<uint64_t>(round)));
 		}
 		ASSERT_OK(run_ok({"rm", fs.path() + "/file0", fs.path() + "/file1"}));
 	}
@@ -119,16 +118,21 @@ void write_under_pressure(const BackstoreSpec &spec, const BackstoreSpec &beside
 	expect_what_tools_cause();
 	ASSERT_OK_AND_ASSIGN(Backstore thin, Backstore::create(spec));
 	ASSERT_OK(thin.set("emulate_tpu", "1"));
-	ASSERT_OK(thin.set("emulate_tpws", "1")); // sd prefers WRITE SAME(16)
+	ASSERT_OK(thin.set("max_unmap_lba_count", "8192"));
+	ASSERT_OK(thin.set("max_unmap_block_desc_count", "1"));
 	ASSERT_OK_AND_ASSIGN(Backstore other, Backstore::create(beside));
 	ASSERT_OK_AND_ASSIGN(LoopTarget target, LoopTarget::create());
 	ASSERT_OK_AND_ASSIGN(LoopLun disk, target.add_lun(0, thin));
 	ASSERT_OK_AND_ASSIGN(LoopLun lun, target.add_lun(1, other));
 	ASSERT_OK(lun.block_node());
 	ASSERT_OK(disk.sg_node());
+	// sd prefers WRITE SAME, for which the file backstore's limit is not one of sd's.
+	ASSERT_OK_AND_ASSIGN(std::string address, disk.scsi_address());
+	ASSERT_OK(write_value("/sys/class/scsi_disk/" + address + "/provisioning_mode", "unmap"));
+	ASSERT_OK_AND_ASSIGN(std::string node, disk.block_node());
+	ASSERT_OK(write_value("/sys/block/" + node.substr(5) + "/queue/discard_max_bytes", "4194304"));
 	ASSERT_OK_AND_ASSIGN(std::string sg, lun.sg_node());
 	ASSERT_OK_AND_ASSIGN(Process caw, compare_and_write_forever(sg));
-	ASSERT_OK_AND_ASSIGN(std::string node, disk.block_node());
 	ASSERT_OK_AND_ASSIGN(TempDir dir, TempDir::create());
 	ASSERT_OK_AND_ASSIGN(Mount fs, make_ext4(node, dir / "mnt"));
 	fill_twice(fs);
