@@ -218,8 +218,8 @@ int tcmu_netlink_added(struct tcmu_dev *dev)
 	void *header;
 	int err;
 
-	/* Unless set for the device, as the daemon has said. */
-	if (!dev->nl_reply_supported)
+	/* Unless switched off for the device: as the daemon has said, even if set. */
+	if (dev->nl_reply_supported >= 0)
 		dev->nl_reply_supported = READ_ONCE(tcmu_nl_reply_supported);
 	skb = tcmu_nl_start(dev, TCMU_CMD_ADDED_DEVICE, &header);
 	if (!skb)
