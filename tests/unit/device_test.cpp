@@ -395,6 +395,47 @@ TEST_F(IoPath, AnAllocationThatFailsFailsNothing)
 	}
 }
 
+TEST_F(IoPath, TheDoorbellRingsOnceABatch)
+{
+	submit();
+	EXPECT_EQ(device.nr_doorbells, 1u);
+	se_dev_plug *plug = tcmu_plug_device(&device.dev.se_dev);
+	ASSERT_NE(plug, nullptr);
+	EXPECT_EQ(tcmu_plug_device(&device.dev.se_dev), nullptr);
+	for (int i = 0; i < 3; i++)
+		submit();
+	EXPECT_EQ(device.nr_doorbells, 1u);
+	tcmu_unplug_device(plug);
+	EXPECT_EQ(device.nr_doorbells, 2u);
+	device.check_doorbell();
+	submit();
+	EXPECT_EQ(device.nr_doorbells, 3u);
+}
+
+TEST_F(IoPath, ResetWaitsForWhoIsWritingToTheRing)
+{
+	Scheduler scheduler;
+	bool stop = true;
+	scheduler.preempt = [&stop] { return stop; };
+	scheduler.start([this] { submit(DMA_TO_DEVICE, 10); });
+	while (!device.dev.nr_filling) {
+		ASSERT_EQ(scheduler.nr_parked(), 1u);
+		scheduler.resume(0);
+	}
+	stop = false;
+	bool was_reset = false;
+	scheduler.start([&] {
+		tcmu_reset_ring(&device.dev, true);
+		was_reset = true;
+	});
+	EXPECT_FALSE(was_reset) << "under the hands of a submitter";
+	scheduler.finish();
+	EXPECT_TRUE(was_reset);
+	ASSERT_EQ(ended.size(), 1u);
+	EXPECT_EQ(ended[0].outcome.status, SAM_STAT_BUSY);
+	works();
+}
+
 /// While one entry is being written, the one before it is published together with the PAD between.
 TEST_F(IoPath, APadIsThereBeforeAnybodyCanSeeIt)
 {
@@ -409,8 +450,10 @@ TEST_F(IoPath, APadIsThereBeforeAnybodyCanSeeIt)
 	auto start_filling = [&] {
 		u32 before = device.dev.nr_filling;
 		scheduler.start([this] { submit(DMA_TO_DEVICE, 10); });
-		while (device.dev.nr_filling == before)
-			scheduler.resume(scheduler.nr_parked() - 1);
+		for (size_t n = scheduler.nr_parked(); device.dev.nr_filling == before; n = scheduler.nr_parked()) {
+			ASSERT_TRUE(n) << "it found no room";
+			scheduler.resume(n - 1);
+		}
 	};
 	int parked = 0;
 	u32 pad = 0;

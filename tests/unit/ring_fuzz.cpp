@@ -297,17 +297,21 @@ void Game::move_tail()
 		device_.mailbox()->cmd_tail = tails[(w >> 24) % std::size(tails)];
 }
 
-/// Answers something else than what is owed, in an entry that is otherwise right.
+/// Answers something else than what is owed, in entries that are otherwise right.
 void Game::forge_tag()
 {
 	u8 tag = in_.byte();
-	u32 pos = device_.dev.ring.tail;
-	if (pos + sizeof(tcmu::abi::EntryHeader) > device_.dev.ring.size || !cheat())
+	const tcmu_ring &ring = device_.dev.ring;
+	u32 last = tag & 128 ? ring.seq_published : std::min(ring.seq_tail + 1, ring.seq_published);
+	if (!cheat())
 		return;
-	auto *header = reinterpret_cast<tcmu::abi::EntryHeader *>(device_.ring_at(pos));
-	header->cmd_id = tag & 64 ? u16(tag << 8) : tag % 8;
-	u32 len = header->len_op & ~7u;
-	device_.mailbox()->cmd_tail = (pos + len) % device_.dev.ring.size;
+	u32 pos = ring.tail;
+	for (u32 seq = ring.seq_tail; seq < last; seq++) {
+		auto *header = reinterpret_cast<tcmu::abi::EntryHeader *>(device_.ring_at(pos));
+		header->cmd_id = tag & 64 ? u16(tag << 8) : tag % 8;
+		pos = (pos + (ring.posted[seq & ring.mask] & ~7u)) % ring.size;
+	}
+	device_.mailbox()->cmd_tail = pos;
 }
 
 void Game::scribble_data()

@@ -8,6 +8,8 @@
 
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))
+#define ARRAY_SIZE(array)	((int)(sizeof(array) / sizeof((array)[0])))
+#define BIT(n)			(1UL << (n))
 #define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
 
 #ifndef __cplusplus

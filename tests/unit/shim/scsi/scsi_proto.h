@@ -14,6 +14,30 @@ enum {
 	SAM_STAT_TASK_ABORTED		= 0x40,
 };
 
-#define VARIABLE_LENGTH_CMD	0x7f
+/* SPC-5 and SBC-4: operation codes, and service actions of variable length CDBs. */
+enum {
+	READ_6			= 0x08,
+	WRITE_6			= 0x0a,
+	RESERVE			= 0x16,
+	RELEASE			= 0x17,
+	READ_10			= 0x28,
+	WRITE_10		= 0x2a,
+	RESERVE_10		= 0x56,
+	RELEASE_10		= 0x57,
+	PERSISTENT_RESERVE_IN	= 0x5e,
+	PERSISTENT_RESERVE_OUT	= 0x5f,
+	VARIABLE_LENGTH_CMD	= 0x7f,
+	EXTENDED_COPY		= 0x83,
+	RECEIVE_COPY_RESULTS	= 0x84,
+	READ_16			= 0x88,
+	WRITE_16		= 0x8a,
+	REPORT_LUNS		= 0xa0,
+	MAINTENANCE_IN		= 0xa3,
+	MAINTENANCE_OUT		= 0xa4,
+	READ_12			= 0xa8,
+	WRITE_12		= 0xaa,
+};
+
+enum { READ_32 = 0x09, WRITE_32 = 0x0b };
 
 #endif /* SHIM_SCSI_PROTO_H */

@@ -33,8 +33,12 @@ enum tcm_tmreq_table {
 	TMR_UNKNOWN,
 };
 
+struct target_backend_ops {
+	char name[16];
+};
+
 struct se_device {
-	void *transport;
+	const struct target_backend_ops *transport;
 };
 
 struct se_dev_plug {
