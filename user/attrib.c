@@ -333,8 +333,6 @@ static ssize_t tcmu_dev_config_store(struct config_item *item, const char *page,
 	if (!text)
 		return -ENOMEM;
 	err = tcmu_parse_config(strim(text), config);
-	if (!err && !config[0])
-		err = -EINVAL;
 	if (err)
 		return err;
 	if (target_dev_configured(&dev->se_dev)) {

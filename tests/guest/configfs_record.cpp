@@ -19,8 +19,8 @@ const std::string data = "/opt/lio/share/conformance/configfs/";
 const std::vector<std::string> sysfs_paths = {
 	"sys/module/tcm_loop/parameters",
 	"sys/module/target_core_user/parameters",
-	"sys/class/scsi_host/host0/",
-	"sys/class/uio/uio0/",
+	"sys/class/scsi_host/host0",
+	"sys/class/uio/uio0",
 	"sys/class/uio/uio0/maps/map0",
 };
 

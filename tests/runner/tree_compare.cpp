@@ -36,12 +36,10 @@ int main(int argc, char **argv)
 {
 	CLI::App app{"Compares the distribution's attribute tree with ours."};
 	std::string stock_file, ours_file, differences_file, kernel;
-	bool markdown = false;
 	app.add_option("--kernel", kernel, "6.12 or 6.1");
 	app.add_option("--differences", differences_file, "reviewed differences")->required();
-	app.add_flag("--markdown", markdown, "only print the differences as a table");
-	app.add_option("stock", stock_file, "record of the distribution's modules");
-	app.add_option("ours", ours_file, "record of our modules");
+	app.add_option("stock", stock_file, "record of the distribution's modules")->required();
+	app.add_option("ours", ours_file, "record of our modules")->required();
 	CLI11_PARSE(app, argc, argv);
 
 	auto text = lio::test::read_file(differences_file);
@@ -50,10 +48,6 @@ int main(int argc, char **argv)
 	auto differences = parse_differences(*text);
 	if (!differences)
 		return fail(differences.error());
-	if (markdown) {
-		printf("%s", to_markdown(*differences).c_str());
-		return 0;
-	}
 	auto stock = load_record(stock_file);
 	if (!stock)
 		return fail(stock.error());

@@ -32,13 +32,6 @@ std::string get(const test::TreeRecord &r, const std::string &path, const std::s
 	return f == p->second.end() ? none : f->second;
 }
 
-std::string cell(std::string text)
-{
-	for (size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2)
-		text.insert(at, "\\");
-	return text;
-}
-
 } // namespace
 
 test::Result<std::vector<Difference>> parse_differences(std::string_view text)
@@ -80,16 +73,6 @@ Verdict compare(const test::TreeRecord &stock, const test::TreeRecord &ours,
 		}
 	}
 	return v;
-}
-
-std::string to_markdown(const std::vector<Difference> &differences)
-{
-	std::string s = "| attribute | field | kernel | stock | ours | clause or bug | client checked |\n"
-			"|---|---|---|---|---|---|---|\n";
-	for (const Difference &d : differences)
-		for (const auto *text : {&d.attribute, &d.field, &d.kernel, &d.stock, &d.ours, &d.reason, &d.client})
-			s += "| " + cell(*text) + (text == &d.client ? " |\n" : " ");
-	return s;
 }
 
 } // namespace lio::check

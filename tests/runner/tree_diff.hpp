@@ -36,7 +36,4 @@ struct Verdict {
 Verdict compare(const test::TreeRecord &stock, const test::TreeRecord &ours,
 		const std::vector<Difference> &differences, const std::string &kernel);
 
-/// The table of Documentation/differences.md.
-std::string to_markdown(const std::vector<Difference> &differences);
-
 } // namespace lio::check

@@ -50,7 +50,6 @@ TEST(TreeDiff, EntriesAreExactAndReviewed)
 	entry.replace(entry.find("a*"), 2, "ab");
 	ASSERT_OK_AND_ASSIGN(auto list, parse_differences(entry));
 	EXPECT_EQ(list.size(), 1u);
-	EXPECT_NE(to_markdown(list).find("| ab | value | any | 1 | 2 | r | c |"), std::string::npos);
 	entry.replace(entry.find("\"r\""), 3, "\"\"");
 	EXPECT_ERRNO(parse_differences(entry), EINVAL);
 }
