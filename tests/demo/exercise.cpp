@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "exercise.hpp"
 
-#include <unistd.h>
+#include <cstdio>
 
 #include "process.hpp"
 #include "system.hpp"
@@ -53,9 +53,10 @@ Status compare_copies(const Exercise &ex, Figures &figures)
 	for (const auto &dir : copies) {
 		LIO_TRY(FileTree copy, read_tree(dir));
 		auto wrong = differing_paths(ex.files, copy);
+		for (const auto &w : wrong)
+			printf("%s: %s\n", dir.c_str(), w.c_str());
 		if (!wrong.empty())
-			return Error{EILSEQ, dir + "/" + wrong.front(),
-				     std::to_string(wrong.size()) + " paths differ, the first is"};
+			return Error{EILSEQ, dir, std::to_string(wrong.size()) + " wrong paths in"};
 		figures.bytes_checked += copy.bytes;
 		figures.files_checked += copy.files;
 	}

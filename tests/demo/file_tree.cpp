@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "file_tree.hpp"
 
+#include <cstdio>
 #include <filesystem>
 
 #include "pattern.hpp"
@@ -44,17 +45,30 @@ Result<FileTree> read_tree(const std::string &top)
 	return tree;
 }
 
+namespace {
+
+std::string describe(const TreeEntry &e)
+{
+	char text[64];
+	snprintf(text, sizeof(text), "%c, %llu bytes, CRC %08x", e.type, static_cast<unsigned long long>(e.bytes), e.crc32c);
+	return text;
+}
+
+} // namespace
+
 std::vector<std::string> differing_paths(const FileTree &a, const FileTree &b)
 {
 	std::vector<std::string> paths;
 	for (const auto &[path, entry] : a.entries) {
 		auto other = b.entries.find(path);
-		if (other == b.entries.end() || other->second != entry)
-			paths.push_back(path);
+		if (other == b.entries.end())
+			paths.push_back(path + " is missing");
+		else if (other->second != entry)
+			paths.push_back(path + " (" + describe(entry) + ", now " + describe(other->second) + ")");
 	}
 	for (const auto &[path, entry] : b.entries)
 		if (!a.entries.contains(path))
-			paths.push_back(path);
+			paths.push_back(path + " is new");
 	return paths;
 }
 

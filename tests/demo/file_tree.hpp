@@ -31,7 +31,7 @@ struct FileTree {
 /// Reads every file below @top.
 Result<FileTree> read_tree(const std::string &top);
 
-/// The paths that are missing, added or different; empty when the trees are the same.
+/// What is missing, added or different in @b, in words; empty when the trees are the same.
 std::vector<std::string> differing_paths(const FileTree &a, const FileTree &b);
 
 } // namespace lio::demo
