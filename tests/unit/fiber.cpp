@@ -88,15 +88,21 @@ void Scheduler::entry()
 	}
 }
 
+// No object with a destructor lives beside getcontext(), which may return more than once.
+void Scheduler::prepare(Task &task)
+{
+	getcontext(&task.context);
+	task.context.uc_stack.ss_sp = task.stack.get();
+	task.context.uc_stack.ss_size = stack_size;
+	makecontext(&task.context, entry, 0);
+}
+
 void Scheduler::start(std::function<void()> body)
 {
 	std::unique_ptr<Task> task;
 	if (idle_.empty()) {
 		task = std::make_unique<Task>();
-		getcontext(&task->context);
-		task->context.uc_stack.ss_sp = task->stack.get();
-		task->context.uc_stack.ss_size = stack_size;
-		makecontext(&task->context, entry, 0);
+		prepare(*task);
 	} else {
 		task = std::move(idle_.back());
 		idle_.pop_back();

@@ -35,6 +35,7 @@ private:
 	static Scheduler *current_;
 	static void on_switch(bool blocked);
 	static void entry();
+	static void prepare(Task &task);
 	void run(std::unique_ptr<Task> task);
 	void park();
 

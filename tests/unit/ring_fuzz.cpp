@@ -164,7 +164,8 @@ private:
 	}
 	void free_kept()
 	{
-		u8 tag = in_.byte() % 80;
+		u32 tag = in_.byte();
+		tag = tag < 240 ? tag % 80 : tag << 24 | tag;
 		scheduler_.start([this, tag] { tcmu_free_kept(&device_.dev, tag); });
 	}
 	void plug();
@@ -308,7 +309,7 @@ void Game::forge_tag()
 	u32 pos = ring.tail;
 	for (u32 seq = ring.seq_tail; seq < last; seq++) {
 		auto *header = reinterpret_cast<tcmu::abi::EntryHeader *>(device_.ring_at(pos));
-		header->cmd_id = tag & 64 ? u16(tag << 8) : tag % 8;
+		header->cmd_id = tag & 64 ? u16(tag << 8) : (tag >> seq % 3) % 8;
 		pos = (pos + (ring.posted[seq & ring.mask] & ~7u)) % ring.size;
 	}
 	device_.mailbox()->cmd_tail = pos;
