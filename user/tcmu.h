@@ -244,6 +244,8 @@ extern struct device *tcmu_root_device;
 void tcmu_dev_put(struct tcmu_dev *dev);
 
 /* cmd.c */
+
+/* All commands that were ever needed, whatever their state. */
 #define tcmu_for_each_cmd(dev, cmd, i) \
 	for ((i) = 0; ((cmd) = tcmu_cmd_lookup(dev, i)); (i)++)
 
@@ -255,6 +257,13 @@ struct tcmu_cmd *tcmu_cmd_take(struct tcmu_dev *dev);
 void tcmu_cmd_free(struct tcmu_dev *dev, struct tcmu_cmd *cmd);
 
 /* data.c */
+
+/**
+ * struct tcmu_iov - where tcmu_data_map() goes on
+ * @iov:	in the ring: written, never read
+ * @cnt:	iovecs of the last buffer
+ * @slot:	first slot of the next buffer
+ */
 struct tcmu_iov {
 	struct iovec *iov;
 	u32 cnt;

@@ -51,11 +51,12 @@ static u32 tcmu_tmr_len(const struct tcmu_tmr *tmr)
 static struct tcmu_tmr *tcmu_tmr_alloc(const struct tcmu_dev *dev, enum tcm_tmreq_table tmf,
 				       struct list_head *aborted)
 {
-	size_t cnt = min_t(size_t, list_count_nodes(aborted), TCMU_MAX_TAGS);
 	struct tcmu_tmr *tmr;
+	size_t cnt;
 
 	if (!READ_ONCE(dev->tmr_notification))
 		return NULL;
+	cnt = min_t(size_t, list_count_nodes(aborted), TCMU_MAX_TAGS);
 	tmr = kmalloc(struct_size(tmr, ids, cnt), TCMU_GFP_IO);
 	if (!tmr) {
 		pr_warn_ratelimited("%s: no memory to tell the handler of a TMR\n", dev->name);
