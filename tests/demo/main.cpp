@@ -89,7 +89,14 @@ Status qcow_lun(Demo &demo)
 				       "/loopback create " + wwn,
 				       "/loopback/" + wwn + "/luns create /backstores/user:qcow/demo"}));
 	LIO_TRY(std::string node, disk_of(wwn));
-	LIO_TRY(Figures figures, run_exercise({"demo", node, source_tree, demo.files}, runner, demo.progress));
+	auto exercise = run_exercise({"demo", node, source_tree, demo.files}, runner, demo.progress);
+	if (!exercise) {
+		// Whose fault? An image that is broken in itself is tcmu-runner's.
+		auto check = run({"qemu-img", "check", "-U", image}, seconds(300));
+		demo.summary.add("image", check ? check->output : check.error().str());
+		return exercise.error();
+	}
+	const Figures &figures = *exercise;
 	LIO_TRY(std::string after, disk_of(wwn));
 	if (after != node)
 		return Error{ENODEV, node, "the disk did not stay " + after + ", it was"};
