@@ -8,6 +8,7 @@
  * handler goes: the same seed gives the same mutations; when they meet which
  * command is up to the initiator and the scheduler.
  */
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -26,7 +27,9 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include <tcmu/abi.hpp>
@@ -48,8 +51,8 @@ struct Options {
 	std::string mode = "all";
 	uint64_t seed = 1;
 	uint64_t mutations = 1000;
-	/** Reset the ring after so many mutations; 0: never. */
-	unsigned recover_every = 50;
+	/** Reset the ring after so many mutations that may break it; 0: never. */
+	unsigned recover_every = 5;
 	/** Give up waiting for a command after so many milliseconds and mutate anyway. */
 	unsigned patience = 20;
 	unsigned progress = 10000;
@@ -71,6 +74,8 @@ struct Entry {
 	bool command;
 };
 
+struct Mode;
+
 /** The device as a hostile process sees it, and what it does to it. */
 class Hostile {
 public:
@@ -83,6 +88,8 @@ public:
 		  options_(options), random_(options.seed)
 	{
 		auto bytes = mapping_.bytes();
+		/* Of two processes that see an event only one can read it. */
+		fcntl(mapping_.fd(), F_SETFL, O_RDWR | O_NONBLOCK);
 		std::memcpy(&original_, bytes.data(), sizeof(original_));
 		if (original)
 			original_ = *original;
@@ -99,7 +106,7 @@ public:
 		       uint64_t{original_.cmdr_off} + size_ <= mapping_.bytes().size();
 	}
 
-	void run(Mutation only, uint64_t count);
+	void run(const Mode &mode, uint64_t count);
 	void restore();
 	bool recover();
 	void scribble(std::atomic<bool> &stop);
@@ -146,7 +153,6 @@ public:
 	}
 	void data(const Entry &);
 	void no_answer(const Entry &entry) { store_tail(entry.position); }
-	void mixed(const Entry &entry);
 
 private:
 	static uint32_t load(const uint32_t *field)
@@ -180,7 +186,8 @@ private:
 	void advance(const Entry &entry);
 	void answer(const Entry &entry);
 	void wait();
-	void step(Mutation mutation);
+	void mutate(const Mode &mode, Entry victim);
+	void step(const Mode &mode);
 	void report() const;
 
 	UioMapping mapping_;
@@ -194,10 +201,50 @@ private:
 	uint32_t tail_ = 0;
 	uint16_t last_id_ = 0;
 	std::array<uint16_t, 64> history_{};
+	/** Mutations since the last reset that the kernel may have called the ring broken for. */
+	unsigned damage_ = 0;
 	/** The mutation has set the tail; leave it. */
 	bool tail_set_ = false;
 	Counters counters_;
 };
+
+struct Mode {
+	std::string_view name;
+	/** What it does; none: any of the others, each time another. */
+	Hostile::Mutation mutation;
+	/** The kernel may stop reading the ring until it is reset. */
+	bool breaks;
+	const char *help;
+};
+
+/** All modes but "all". */
+std::span<const Mode> modes()
+{
+	static constexpr Mode table[] = {
+		{"tail-garbage", &Hostile::tail_garbage, true, "cmd_tail is any number"},
+		{"tail-beyond", &Hostile::tail_beyond, true, "cmd_tail is ahead of cmd_head"},
+		{"tail-back", &Hostile::tail_back, true, "cmd_tail goes backwards"},
+		{"tail-unaligned", &Hostile::tail_unaligned, true, "cmd_tail is no multiple of 8"},
+		{"id-unknown", &Hostile::id_unknown, true, "answers name commands that may not exist"},
+		{"id-double", &Hostile::id_double, true, "answers repeat the previous command"},
+		{"id-reuse", &Hostile::id_reuse, true, "answers name commands ended long ago"},
+		{"length", &Hostile::length, true, "len_op: wrong op, short, long, zero"},
+		{"mailbox", &Hostile::mailbox, true, "any field of the mailbox"},
+		{"read-len", &Hostile::read_length, false, "huge read_len"},
+		{"uflags", &Hostile::uflags, true, "random uflags"},
+		{"sense", &Hostile::sense, false, "garbage sense data"},
+		{"status", &Hostile::status, false, "random SCSI status"},
+		{"iov", &Hostile::vectors, false, "the entry's vectors are overwritten"},
+		{"cdb", &Hostile::cdb, false, "the entry's CDB is overwritten"},
+		{"ring", &Hostile::anywhere, true, "noise anywhere in the ring"},
+		{"data", &Hostile::data, false, "noise in the data area"},
+		{"silent", &Hostile::no_answer, true, "commands are read and not answered"},
+	};
+
+	return table;
+}
+
+constexpr Mode any_mode{"all", nullptr, false, "a random one of the above each time"};
 
 void Hostile::length(const Entry &entry)
 {
@@ -291,26 +338,39 @@ void Hostile::advance(const Entry &entry)
 		tail_ = 0;
 }
 
-/** Answer some of what is in the ring, and do @p mutation to the last of it. */
-void Hostile::step(Mutation mutation)
+/** Do what @p mode says to @p victim, or nearby if that is no command. */
+void Hostile::mutate(const Mode &mode, Entry victim)
+{
+	if (!victim.command) {
+		/* Nothing live: a place with enough room for what mutations do. */
+		victim.at = ring_ + std::min(victim.position, size_ - 256);
+		victim.length = abi::min_command_length;
+	}
+	const Mode &chosen = mode.mutation ? mode : modes()[below(static_cast<uint32_t>(modes().size()))];
+	(this->*chosen.mutation)(victim);
+	counters_.mutations++;
+	damage_ += chosen.breaks;
+}
+
+/**
+ * Answer some of what is in the ring and mutate the last of it; every one of
+ * it with mutations after which the kernel goes on reading.
+ */
+void Hostile::step(const Mode &mode)
 {
 	if (!pending())
 		wait();
+	tail_set_ = false;
 	Entry victim = current();
 	for (uint32_t count = 1 + below(16); count-- > 0 && pending();) {
 		victim = current();
 		if (victim.command)
 			answer(victim);
 		advance(victim);
+		if (victim.command && mode.mutation && !mode.breaks && count && pending())
+			mutate(mode, victim);
 	}
-	if (!victim.command) {
-		/* Nothing live: a place with enough room for what mutations do. */
-		victim.at = ring_ + std::min(victim.position, size_ - 256);
-		victim.length = abi::min_command_length;
-	}
-	tail_set_ = false;
-	(this->*mutation)(victim);
-	counters_.mutations++;
+	mutate(mode, victim);
 	if (!tail_set_)
 		store_tail(tail_);
 	doorbell();
@@ -330,6 +390,7 @@ void Hostile::report() const
 bool Hostile::recover()
 {
 	restore();
+	damage_ = 0;
 	Status done = configfs_.recover_ring();
 	counters_.recoveries++;
 	if (!done) {
@@ -350,17 +411,15 @@ void Hostile::restore()
 	mailbox_->cmdr_size = original_.cmdr_size;
 }
 
-void Hostile::run(Mutation mutation, uint64_t count)
+void Hostile::run(const Mode &mode, uint64_t count)
 {
-	uint64_t next_report = options_.progress, next_recovery = options_.recover_every;
+	uint64_t next_report = options_.progress;
 
 	tail_ = load(&mailbox_->cmd_tail) % size_ & ~(abi::entry_alignment - 1);
 	while (counters_.mutations < count) {
-		step(mutation);
-		if (options_.recover_every && counters_.mutations >= next_recovery) {
+		step(mode);
+		if (options_.recover_every && damage_ >= options_.recover_every)
 			recover();
-			next_recovery = counters_.mutations + options_.recover_every;
-		}
 		if (options_.progress && counters_.mutations >= next_report) {
 			report();
 			next_report += options_.progress;
@@ -384,47 +443,13 @@ void Hostile::scribble(std::atomic<bool> &stop)
 	}
 }
 
-struct Mode {
-	const char *name;
-	Hostile::Mutation mutation;
-	const char *help;
-};
-
-constexpr Mode modes[] = {
-	{"tail-garbage", &Hostile::tail_garbage, "cmd_tail is any number"},
-	{"tail-beyond", &Hostile::tail_beyond, "cmd_tail is ahead of cmd_head"},
-	{"tail-back", &Hostile::tail_back, "cmd_tail goes backwards"},
-	{"tail-unaligned", &Hostile::tail_unaligned, "cmd_tail is no multiple of 8"},
-	{"id-unknown", &Hostile::id_unknown, "answers name commands that may not exist"},
-	{"id-double", &Hostile::id_double, "answers repeat the previous command"},
-	{"id-reuse", &Hostile::id_reuse, "answers name commands ended long ago"},
-	{"length", &Hostile::length, "len_op: wrong op, short, long, zero"},
-	{"mailbox", &Hostile::mailbox, "any field of the mailbox"},
-	{"read-len", &Hostile::read_length, "huge read_len"},
-	{"uflags", &Hostile::uflags, "random uflags"},
-	{"sense", &Hostile::sense, "garbage sense data"},
-	{"status", &Hostile::status, "random SCSI status"},
-	{"iov", &Hostile::vectors, "the entry's vectors are overwritten"},
-	{"cdb", &Hostile::cdb, "the entry's CDB is overwritten"},
-	{"ring", &Hostile::anywhere, "noise anywhere in the ring"},
-	{"data", &Hostile::data, "noise in the data area"},
-	{"silent", &Hostile::no_answer, "commands are read and not answered"},
-	{"all", &Hostile::mixed, "a random one of the above each time"},
-};
-
-void Hostile::mixed(const Entry &entry)
+/** The mode with this name, or nullptr. */
+const Mode *mode_named(std::string_view name)
 {
-	const Mode &mode = modes[below(std::size(modes) - 1)];
-
-	(this->*mode.mutation)(entry);
-}
-
-const Mode &mode_named(const std::string &name)
-{
-	for (const Mode &mode : modes)
+	for (const Mode &mode : modes())
 		if (name == mode.name)
-			return mode;
-	return modes[std::size(modes) - 1];
+			return &mode;
+	return name == any_mode.name ? &any_mode : nullptr;
 }
 
 Result<DeviceInfo> wanted_device(const std::string &name)
@@ -463,13 +488,13 @@ std::unique_ptr<Hostile> open_hostile(const DeviceInfo &info, const Options &opt
 	return nullptr;
 }
 
-int mutate(const DeviceInfo &info, const Options &options)
+int mutate(const DeviceInfo &info, const Options &options, const Mode &mode)
 {
 	auto hostile = open_hostile(info, options);
 
 	if (!hostile)
 		return 1;
-	hostile->run(mode_named(options.mode).mutation, options.mutations);
+	hostile->run(mode, options.mutations);
 	return hostile->recover() ? 0 : 1;
 }
 
@@ -482,7 +507,7 @@ int scribble(const DeviceInfo &info, const Options &options)
 	if (!hostile)
 		return 1;
 	std::thread scribbler([&] { hostile->scribble(stop); });
-	hostile->run(&Hostile::status, options.mutations);
+	hostile->run(*mode_named("mailbox"), options.mutations);
 	stop = true;
 	scribbler.join();
 	return hostile->recover() ? 0 : 1;
@@ -497,7 +522,7 @@ void die_serving(Hostile &hostile, Options &options)
 		std::this_thread::sleep_for(std::chrono::microseconds(hostile.random() % 20000));
 		kill(getpid(), SIGKILL);
 	});
-	hostile.run(mode_named("all").mutation, options.mutations);
+	hostile.run(any_mode, options.mutations);
 	killer.join();
 }
 
@@ -507,7 +532,7 @@ void odd_order(Hostile &hostile, Options &)
 	UioMapping &mapping = hostile.mapping();
 	int copy = dup(mapping.fd());
 
-	hostile.run(mode_named("status").mutation, 1 + hostile.random() % 4);
+	hostile.run(*mode_named("status"), 1 + hostile.random() % 4);
 	for (unsigned i = 0; i < 4; i++) {
 		switch (hostile.random() % 5) {
 		case 0:
@@ -536,7 +561,7 @@ void fight(Hostile &hostile, Options &options)
 {
 	pid_t other = fork();
 
-	hostile.run(mode_named("status").mutation, std::min<uint64_t>(options.mutations, 200));
+	hostile.run(*mode_named("status"), std::min<uint64_t>(options.mutations, 200));
 	if (other == 0)
 		_exit(0);
 	if (other > 0)
@@ -584,9 +609,9 @@ std::string help_of_modes()
 {
 	std::string text = "one of:";
 
-	for (const Mode &mode : modes)
-		text += std::string("\n  ") + mode.name + ": " + mode.help;
-	return text + "\n  scribble: a second thread writes noise all the time"
+	for (const Mode &mode : modes())
+		text += "\n  " + std::string(mode.name) + ": " + mode.help;
+	return text + "\n  all: " + any_mode.help + "\n  scribble: a second thread writes noise all the time"
 		      "\n  die: SIGKILL at random moments, over and over"
 		      "\n  order: unmap, close and exit in odd orders, over and over"
 		      "\n  fight: two processes serve at once, over and over";
@@ -604,7 +629,7 @@ int main(int argc, char **argv)
 	app.add_option("--seed", options.seed)->capture_default_str();
 	app.add_option("--mutations", options.mutations, "how many")->capture_default_str();
 	app.add_option("--recover-every", options.recover_every,
-		       "reset the ring after so many mutations; 0: only at the end")
+		       "reset the ring after so many mutations that may break it; 0: only at the end")
 		->capture_default_str();
 	app.add_option("--patience", options.patience,
 		       "milliseconds to wait for a command before mutating an empty ring")
@@ -626,9 +651,10 @@ int main(int argc, char **argv)
 		return lives(*info, options, odd_order);
 	if (options.mode == "fight")
 		return lives(*info, options, fight);
-	if (&mode_named(options.mode) == &modes[std::size(modes) - 1] && options.mode != "all") {
+	const Mode *mode = mode_named(options.mode);
+	if (!mode) {
 		std::fprintf(stderr, "tcmu-hostile: no mode \"%s\"\n", options.mode.c_str());
 		return 1;
 	}
-	return mutate(*info, options);
+	return mutate(*info, options, *mode);
 }
