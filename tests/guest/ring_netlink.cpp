@@ -173,6 +173,8 @@ TEST_F(RingNetlink, ReplySupportedOfADevice)
 	EXPECT_OK(never.take_down());
 }
 
+class RingOursNetlink : public RingNetlink {};
+
 struct Change {
 	const char *attr, *old_value, *value;
 	void (*check)(const NlEvent &e);
@@ -231,6 +233,7 @@ TEST_F(RingNetlink, LiveChangeThatNobodyHears)
 TEST_F(RingNetlink, ResizeOfALun)
 {
 	expect_complaints();
+	expect_dmesg("^scsi [\\d:]+ Capacity data has changed$", Need::required);
 	ASSERT_OK_AND_ASSIGN(RingLun l, RingLun::create());
 	ASSERT_OK_AND_ASSIGN(NlDaemon daemon, NlDaemon::start());
 	ASSERT_OK(l.backstore.set("dev_size", "134217728"));
@@ -253,7 +256,6 @@ TEST_F(RingNetlink, WrongAnswers)
 	EXPECT_ERRNO(s.daemon.done_raw(done, *added.device_id + 1000, 0), ENODEV);
 	EXPECT_ERRNO(s.daemon.done_raw(done, std::nullopt, 0), EINVAL);
 	EXPECT_ERRNO(s.daemon.done_raw(done, added.device_id, std::nullopt), EINVAL);
-	EXPECT_ERRNO(s.daemon.done_raw(TCMU_CMD_REMOVED_DEVICE_DONE, added.device_id, 0), EINVAL);
 	EXPECT_FALSE(ended(up, milliseconds(100)));
 	ASSERT_OK(s.daemon.done(added, 0));
 	ASSERT_OK(up.get());
@@ -284,8 +286,22 @@ TEST_F(RingNetlink, BlockAndReset)
 	EXPECT_OK(s.take_down());
 }
 
-/// A daemon that promised to answer and sleeps: whoever waits can be killed.
-TEST_F(RingNetlink, WaitingEnableCanBeKilled)
+/// The answer to another event. (The distribution's module forgets the event then, and hangs.)
+TEST_F(RingOursNetlink, AnswerToAnotherEvent)
+{
+	ASSERT_OK_AND_ASSIGN(Stage s, Stage::create(true));
+	auto up = s.enable();
+	ASSERT_OK_AND_ASSIGN(NlEvent added, s.daemon.next());
+	EXPECT_ERRNO(s.daemon.done_raw(TCMU_CMD_REMOVED_DEVICE_DONE, added.device_id, 0), EINVAL);
+	EXPECT_FALSE(ended(up, milliseconds(100)));
+	ASSERT_OK(s.daemon.done(added, 0));
+	ASSERT_OK(up.get());
+	EXPECT_OK(s.take_down());
+}
+
+/// A daemon that promised to answer and sleeps: whoever waits can be killed, which he cannot in
+/// the distribution's module.
+TEST_F(RingOursNetlink, WaitingEnableCanBeKilled)
 {
 	ASSERT_OK_AND_ASSIGN(Stage s, Stage::create(true));
 	auto up = std::async(std::launch::async, [&] { return s.backstore.enable(milliseconds(700)); });
@@ -302,6 +318,7 @@ TEST(RingOursDeadlines, AbortAndRemovalEnd)
 {
 	expect_dmesg("^ring: the handler did not answer in time$", Need::required);
 	expect_dmesg("^gone: no answer to a netlink event$", Need::required);
+	expect_dmesg("^ABORT_TASK: ", Need::optional); // the core tells what it does
 	expect_dmesg("^scsi [\\d:]+ Power-on or device reset occurred$", Need::optional);
 	RingSpec gone;
 	gone.name = "gone";
