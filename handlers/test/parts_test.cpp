@@ -129,8 +129,9 @@ TEST(IovArena, NeverHandsOutTheSameTwice)
 		iovec *list = arena.allocate(count);
 		if (list) {
 			auto after = held.lower_bound(list);
-			if (after != held.end())
+			if (after != held.end()) {
 				ASSERT_LE(list + count, after->first);
+			}
 			if (after != held.begin()) {
 				auto before = std::prev(after);
 				ASSERT_LE(before->first + before->second, list);
@@ -212,8 +213,9 @@ TEST(RangeLocks, RandomTraffic)
 		}
 		for (auto &a : ranges)
 			for (auto &b : ranges)
-				if (&a != &b && a.held && b.held && (a.exclusive || b.exclusive))
+				if (&a != &b && a.held && b.held && (a.exclusive || b.exclusive)) {
 					ASSERT_TRUE(a.end <= b.begin || b.end <= a.begin);
+				}
 	}
 	EXPECT_GT(grants, 1000u);
 }

@@ -357,9 +357,10 @@ TEST(Ring, RandomTrafficIsAnsweredExactlyOnce)
 				held.back()->complete(Reply::good());
 				held.pop_back();
 			}
-			if (random() % 4 == 0 && ring->publish())
+			if (random() % 4 == 0 && ring->publish()) {
 				for (const auto &answer : fake.collect())
 					ASSERT_EQ(open.erase(answer.id), 1u);
+			}
 		}
 		EXPECT_GT(ring->counters().pads, 100u);
 	}

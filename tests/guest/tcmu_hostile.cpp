@@ -110,8 +110,9 @@ protected:
 		ASSERT_OK(victim_->handler->start());
 		ASSERT_OK(victim_->handler->wait_owns());
 		ASSERT_OK_AND_ASSIGN(std::string device, victim_->disk->lun.scsi_device());
-		if (read_value(device + "/state").value_or("") == "offline")
+		if (read_value(device + "/state").value_or("") == "offline") {
 			ASSERT_OK(write_value(device + "/state", "running\n"));
+		}
 		stop_senders();
 		ASSERT_OK_AND_ASSIGN(std::string node, victim_->disk->lun.block_node());
 		ASSERT_OK_AND_ASSIGN(BlockFile disk, BlockFile::open(node));

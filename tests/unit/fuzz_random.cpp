@@ -30,6 +30,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	printf("seed %" PRIu64 ", %" PRIu64 " runs\n", lio::test::seed(), runs);
+	fflush(stdout); // an abort must not take the seed with it
 	for (uint64_t run = first; run < first + runs; run++) {
 		auto rng = lio::test::rng("run " + std::to_string(run));
 		std::vector<uint8_t> input(rng() % 400);

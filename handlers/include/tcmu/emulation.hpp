@@ -28,7 +28,7 @@ struct BlockDeviceConfig {
 	bool write_cache = true;
 	Identity identity{};
 	/** Stands in for a missing serial in designators. */
-	std::string name;
+	std::string name{};
 };
 
 /** Read the configuration of @p device from configfs. */

@@ -18,9 +18,9 @@ namespace tcmu {
 
 /** A live change made through configfs; one of the members is set. */
 struct Reconfiguration {
-	std::optional<uint64_t> size;
-	std::optional<std::string> config;
-	std::optional<bool> write_cache;
+	std::optional<uint64_t> size{};
+	std::optional<std::string> config{};
+	std::optional<bool> write_cache{};
 };
 
 /**

@@ -21,7 +21,7 @@ struct RunnerOptions {
 	/** Devices whose dev_config begins with "SUBTYPE/" (or is it) are served. */
 	std::string subtype;
 	/** Serve only the device with this name, if not empty. */
-	std::string only_name;
+	std::string only_name{};
 	Device::Options device{};
 	ReclaimOptions reclaim{};
 	/** Have the kernel wait until a device is served before it is usable. */
