@@ -22,8 +22,6 @@ void check_disk(LoopDisk &disk)
 	ASSERT_OK_AND_ASSIGN(Capacity cap, read_capacity(sg));
 	EXPECT_EQ(cap.blocks * cap.block_size, disk_bytes);
 
-	// 6.1 says so once a boot when a node is opened while its disk is still being added.
-	expect_dmesg("^block device autoloading is deprecated and will be removed\\.$", Need::optional);
 	ASSERT_OK_AND_ASSIGN(std::string node, disk.lun.block_node());
 	ASSERT_OK_AND_ASSIGN(BlockFile block, BlockFile::open(node));
 	ASSERT_OK(block.write_pattern(0, disk_bytes));
