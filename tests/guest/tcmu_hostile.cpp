@@ -60,6 +60,7 @@ protected:
 	void SetUp() override
 	{
 		// What the module tells of a device that misbehaves, rate-limited.
+		expect_dmesg("^tcmu_(break|scan_work): \\d+ callbacks suppressed$", Need::optional);
 		expect_dmesg("^victim: ", Need::optional);
 		// What the initiator makes of garbage sense data.
 		expect_dmesg("^sd 1:0:1:0: (Power-on or device reset occurred|Device offlined - not ready)", Need::optional);
