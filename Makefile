@@ -66,7 +66,7 @@ check-modules: setup
 	@$(LAB) prepare $(LAB_KERNELS)
 	@for kernel in $(LAB_KERNELS); do $(MAKE) --no-print-directory modules KERNEL=$$kernel || exit; done
 
-## make check          all tests, on the host and in guests with both kernels; TESTS=..., KERNEL=...
+## make check          the check tier, on the host and in guests with both kernels; TESTS=..., KERNEL=...
 check: check-modules user
 	@$(BUILD)/user/bin/lio-check $(if $(KERNEL_ASKED),--kernel $(KERNEL_ASKED)) $(TESTS)
 
