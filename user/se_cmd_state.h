@@ -10,8 +10,8 @@
  *   new	parsed, not executed yet
  *   waiting	se_qf_node is in dev->waiting, priv is its deadline in jiffies
  *   posted	priv is its struct tcmu_cmd
- *   ending	about to be completed; se_qf_node may be in a list on the stack
- *		of whoever does that
+ *   ending	about to be completed, priv is NULL; se_qf_node may be in a list
+ *		on the stack of whoever does that, changed without the lock
  */
 #ifndef TCMU_SE_CMD_STATE_H
 #define TCMU_SE_CMD_STATE_H
@@ -59,10 +59,13 @@ static inline bool se_cmd_is_waiting(const struct se_cmd *se_cmd)
 	return se_cmd->priv && !list_empty(&se_cmd->se_qf_node);
 }
 
-/* The tcmu_cmd of a posted command, else NULL. */
+/*
+ * The tcmu_cmd of a posted command, else NULL. The node of an ending one is
+ * moved without dev->lock and must not be looked at: its priv is NULL.
+ */
 static inline struct tcmu_cmd *se_cmd_posted(const struct se_cmd *se_cmd)
 {
-	return list_empty(&se_cmd->se_qf_node) ? se_cmd->priv : NULL;
+	return se_cmd->priv && list_empty(&se_cmd->se_qf_node) ? se_cmd->priv : NULL;
 }
 
 /* Of a waiting command. */
