@@ -70,6 +70,8 @@ static struct se_device *tcmu_alloc_device(struct se_hba *hba, const char *name)
 	dev->data_pages_per_blk = TCMU_DEFAULT_PAGES_PER_BLK;
 	dev->cmd_ring_size_mb = TCMU_DEFAULT_RING_MB;
 	spin_lock_init(&dev->lock);
+	mutex_init(&dev->ask_lock);
+	xa_init(&dev->attentions);
 	mutex_init(&dev->config_lock);
 	mutex_init(&dev->grow_lock);
 	mutex_init(&dev->open_lock);
@@ -84,6 +86,7 @@ static struct se_device *tcmu_alloc_device(struct se_hba *hba, const char *name)
 /* Frees what tcmu_alloc_memory() made; any part of it may be missing. */
 static void tcmu_free_memory(struct tcmu_dev *dev)
 {
+	xa_destroy(&dev->attentions);
 	tcmu_drop_tmrs(dev);
 	tcmu_data_destroy(dev);
 	tcmu_cmds_destroy(dev);
@@ -115,15 +118,10 @@ static int tcmu_alloc_memory(struct tcmu_dev *dev)
 	dev->mailbox = vmalloc_user(size);
 	if (!dev->mailbox)
 		return -ENOMEM;
-	dev->mailbox->version = TCMU_MAILBOX_VERSION;
-	dev->mailbox->flags = TCMU_MAILBOX_FLAG_CAP_OOOC | TCMU_MAILBOX_FLAG_CAP_READ_LEN |
-			      TCMU_MAILBOX_FLAG_CAP_TMR | TCMU_MAILBOX_FLAG_CAP_KEEP_BUF;
-	dev->mailbox->cmdr_off = TCMU_CMDR_OFF;
-	dev->mailbox->cmdr_size = size - TCMU_CMDR_OFF;
-
 	err = tcmu_ring_init(&dev->ring, size - TCMU_CMDR_OFF);
 	if (err)
 		return err;
+	tcmu_mailbox_init(dev);
 	err = tcmu_cmds_init(dev);
 	if (err)
 		return err;
@@ -176,9 +174,8 @@ static void tcmu_set_attrib_defaults(struct se_dev_attrib *attrib)
 	attrib->hw_queue_depth = TCMU_DEFAULT_QUEUE_DEPTH;
 }
 
-static int tcmu_configure_device(struct se_device *se_dev)
+static int tcmu_set_up_device(struct tcmu_dev *dev)
 {
-	struct tcmu_dev *dev = to_tcmu_dev(se_dev);
 	int err;
 
 	/* Left by an enable that failed; a handler may have mapped it meanwhile. */
@@ -188,7 +185,8 @@ static int tcmu_configure_device(struct se_device *se_dev)
 	/* Nor does its state matter: whoever had it open could break the ring. */
 	dev->flags = 0;
 	dev->scanning = false;
-	tcmu_set_attrib_defaults(&se_dev->dev_attrib);
+	dev->nl_id = dev->se_dev.dev_index;
+	tcmu_set_attrib_defaults(&dev->se_dev.dev_attrib);
 	mutex_lock(&dev->config_lock);
 	err = tcmu_uio_name(dev);
 	mutex_unlock(&dev->config_lock);
@@ -217,6 +215,23 @@ unregister:
 	return err;
 free:
 	tcmu_free_memory(dev);
+	return err;
+}
+
+/*
+ * Whoever writes to enable while another waits there for the daemon gets in here
+ * too, with a new dev_index.
+ */
+static int tcmu_configure_device(struct se_device *se_dev)
+{
+	struct tcmu_dev *dev = to_tcmu_dev(se_dev);
+	int err = -EEXIST;
+
+	if (!mutex_trylock(&dev->ask_lock))
+		return -EBUSY;
+	if (!dev->uio.uio_dev)
+		err = tcmu_set_up_device(dev);
+	mutex_unlock(&dev->ask_lock);
 	return err;
 }
 

@@ -307,18 +307,32 @@ static ssize_t tcmu_qfull_time_out_store(struct config_item *item, const char *p
 }
 CONFIGFS_ATTR(tcmu_, qfull_time_out);
 
-/* The daemon refused a live change, or there is none: nothing is changed. */
-static int tcmu_reconfig_failed(const struct tcmu_dev *dev, int err)
+/*
+ * Changes something that is the handler's business too: the daemon of an enabled
+ * device is asked first, and if it refuses or there is none, nothing changes.
+ */
+static int tcmu_change(struct tcmu_dev *dev, int attr, const void *value, size_t len,
+		       int (*apply)(struct tcmu_dev *dev, const void *value))
 {
-	pr_err("%s: the handler could not be reconfigured: %d\n", dev->name, err);
+	int err = 0;
+
+	if (!mutex_trylock(&dev->ask_lock))
+		return -EBUSY;
+	if (target_dev_configured(&dev->se_dev))
+		err = tcmu_netlink_reconfig(dev, attr, value, len);
+	if (err)
+		pr_err("%s: the handler could not be reconfigured: %d\n", dev->name, err);
+	else
+		err = apply(dev, value);
+	mutex_unlock(&dev->ask_lock);
 	return err;
 }
 
 /* Sets dev_config, and the name that the UIO device has from it if there is one. */
-static int tcmu_set_config(struct tcmu_dev *dev, const char *config)
+static int tcmu_set_config(struct tcmu_dev *dev, const void *config)
 {
 	guard(mutex)(&dev->config_lock);
-	memcpy(dev->dev_config, config, TCMU_CONFIG_LEN);
+	strscpy(dev->dev_config, config, TCMU_CONFIG_LEN);
 	return target_dev_configured(&dev->se_dev) ? tcmu_uio_name(dev) : 0;
 }
 
@@ -333,16 +347,22 @@ static ssize_t tcmu_dev_config_store(struct config_item *item, const char *page,
 	if (!text)
 		return -ENOMEM;
 	err = tcmu_parse_config(strim(text), config);
-	if (err)
-		return err;
-	if (target_dev_configured(&dev->se_dev)) {
-		err = tcmu_netlink_config(dev, config);
-		if (err)
-			return tcmu_reconfig_failed(dev, err);
-	}
-	return tcmu_set_config(dev, config) ?: count;
+	if (!err)
+		err = tcmu_change(dev, TCMU_ATTR_DEV_CFG, config, strlen(config) + 1,
+				  tcmu_set_config);
+	return err ?: count;
 }
 CONFIGFS_ATTR(tcmu_, dev_config);
+
+static int tcmu_set_size(struct tcmu_dev *dev, const void *size)
+{
+	u64 old = dev->dev_size, new = *(const u64 *)size;
+
+	WRITE_ONCE(dev->dev_size, new);
+	if (new != old && target_dev_configured(&dev->se_dev))
+		tcmu_attend_capacity(dev);
+	return 0;
+}
 
 static ssize_t tcmu_dev_size_store(struct config_item *item, const char *page, size_t count)
 {
@@ -350,15 +370,9 @@ static ssize_t tcmu_dev_size_store(struct config_item *item, const char *page, s
 	u64 size;
 	int err = kstrtou64(page, 0, &size);
 
-	if (err)
-		return err;
-	if (target_dev_configured(&dev->se_dev)) {
-		err = tcmu_netlink_size(dev, size);
-		if (err)
-			return tcmu_reconfig_failed(dev, err);
-	}
-	WRITE_ONCE(dev->dev_size, size);
-	return count;
+	if (!err)
+		err = tcmu_change(dev, TCMU_ATTR_DEV_SIZE, &size, sizeof(size), tcmu_set_size);
+	return err ?: count;
 }
 CONFIGFS_ATTR(tcmu_, dev_size);
 
@@ -383,6 +397,12 @@ static int tcmu_parse_flag(const char *page, u8 *flag)
 	return err ?: *flag > 1 ? -EINVAL : 0;
 }
 
+static int tcmu_set_write_cache(struct tcmu_dev *dev, const void *enabled)
+{
+	dev->se_dev.dev_attrib.emulate_write_cache = *(const u8 *)enabled;
+	return 0;
+}
+
 static ssize_t tcmu_emulate_write_cache_store(struct config_item *item, const char *page,
 					      size_t count)
 {
@@ -390,15 +410,10 @@ static ssize_t tcmu_emulate_write_cache_store(struct config_item *item, const ch
 	u8 enabled;
 	int err = tcmu_parse_flag(page, &enabled);
 
-	if (err)
-		return err;
-	if (target_dev_configured(&dev->se_dev)) {
-		err = tcmu_netlink_write_cache(dev, enabled);
-		if (err)
-			return tcmu_reconfig_failed(dev, err);
-	}
-	dev->se_dev.dev_attrib.emulate_write_cache = enabled;
-	return count;
+	if (!err)
+		err = tcmu_change(dev, TCMU_ATTR_WRITECACHE, &enabled, sizeof(enabled),
+				  tcmu_set_write_cache);
+	return err ?: count;
 }
 CONFIGFS_ATTR(tcmu_, emulate_write_cache);
 

@@ -72,7 +72,7 @@ static int tcmu_nl_done(struct sk_buff *skb, struct genl_info *info)
 
 	guard(mutex)(&tcmu_nl_lock);
 	list_for_each_entry(event, &tcmu_nl_events, node) {
-		if (event->dev->se_dev.dev_index != id)
+		if (event->dev->nl_id != id)
 			continue;
 		if (event->done_cmd != info->genlhdr->cmd)
 			return -EINVAL;
@@ -126,7 +126,7 @@ static struct sk_buff *tcmu_nl_start(struct tcmu_dev *dev, enum tcmu_genl_cmd cm
 	*header = genlmsg_put(skb, 0, 0, &tcmu_nl_family, 0, cmd);
 	if (*header && !nla_put_string(skb, TCMU_ATTR_DEVICE, dev->uio.name) &&
 	    !nla_put_u32(skb, TCMU_ATTR_MINOR, dev->uio.uio_dev->minor) &&
-	    !nla_put_u32(skb, TCMU_ATTR_DEVICE_ID, dev->se_dev.dev_index))
+	    !nla_put_u32(skb, TCMU_ATTR_DEVICE_ID, dev->nl_id))
 		return skb;
 	nlmsg_free(skb);
 	return NULL;
@@ -245,7 +245,17 @@ int tcmu_netlink_removed(struct tcmu_dev *dev)
 	return tcmu_nl_send(dev, TCMU_CMD_REMOVED_DEVICE, skb, header, TCMU_REMOVE_SECONDS * HZ);
 }
 
-static int tcmu_nl_reconfig(struct tcmu_dev *dev, int attr, int len, const void *value)
+/**
+ * tcmu_netlink_reconfig - ask daemons to take a change
+ * @dev:	the device
+ * @attr:	what changes: TCMU_ATTR_DEV_CFG, _DEV_SIZE or _WRITECACHE
+ * @value:	the new value as the attribute has it
+ * @len:	its length in bytes
+ *
+ * Return: as tcmu_netlink_added(), or -ESRCH if nobody listens.
+ * Context: may sleep, as long as the daemon takes.
+ */
+int tcmu_netlink_reconfig(struct tcmu_dev *dev, int attr, const void *value, size_t len)
 {
 	void *header;
 	struct sk_buff *skb = tcmu_nl_start(dev, TCMU_CMD_RECONFIG_DEVICE, &header);
@@ -258,43 +268,6 @@ static int tcmu_nl_reconfig(struct tcmu_dev *dev, int attr, int len, const void 
 		return -EMSGSIZE;
 	}
 	return tcmu_nl_send(dev, TCMU_CMD_RECONFIG_DEVICE, skb, header, MAX_SCHEDULE_TIMEOUT);
-}
-
-/**
- * tcmu_netlink_config - ask daemons to take a new dev_config
- * @dev:	the device
- * @config:	the text
- *
- * Return: as tcmu_netlink_added(), or -ESRCH if nobody listens.
- * Context: may sleep, as long as the daemon takes.
- */
-int tcmu_netlink_config(struct tcmu_dev *dev, const char *config)
-{
-	return tcmu_nl_reconfig(dev, TCMU_ATTR_DEV_CFG, strlen(config) + 1, config);
-}
-
-/**
- * tcmu_netlink_size - ask daemons to take a new size
- * @dev:	the device
- * @size:	bytes
- *
- * Return: as tcmu_netlink_config(). Context: the same.
- */
-int tcmu_netlink_size(struct tcmu_dev *dev, u64 size)
-{
-	return tcmu_nl_reconfig(dev, TCMU_ATTR_DEV_SIZE, sizeof(size), &size);
-}
-
-/**
- * tcmu_netlink_write_cache - ask daemons to switch the write cache
- * @dev:	the device
- * @enabled:	0 or 1
- *
- * Return: as tcmu_netlink_config(). Context: the same.
- */
-int tcmu_netlink_write_cache(struct tcmu_dev *dev, u8 enabled)
-{
-	return tcmu_nl_reconfig(dev, TCMU_ATTR_WRITECACHE, sizeof(enabled), &enabled);
 }
 
 static int tcmu_set_block_netlink(const char *text, const struct kernel_param *param)

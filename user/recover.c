@@ -165,6 +165,27 @@ void tcmu_stop(struct tcmu_dev *dev)
 	wait_event(dev->filled, !READ_ONCE(dev->nr_filling));
 }
 
+/**
+ * tcmu_mailbox_init - write all that the mailbox says of an empty ring
+ * @dev:	the device
+ *
+ * A handler can write to any of it.
+ *
+ * Context: any, nobody posts to the ring.
+ */
+void tcmu_mailbox_init(struct tcmu_dev *dev)
+{
+	struct tcmu_mailbox *mailbox = dev->mailbox;
+
+	WRITE_ONCE(mailbox->version, TCMU_MAILBOX_VERSION);
+	WRITE_ONCE(mailbox->flags, TCMU_MAILBOX_FLAG_CAP_OOOC | TCMU_MAILBOX_FLAG_CAP_READ_LEN |
+				   TCMU_MAILBOX_FLAG_CAP_TMR | TCMU_MAILBOX_FLAG_CAP_KEEP_BUF);
+	WRITE_ONCE(mailbox->cmdr_off, TCMU_CMDR_OFF);
+	WRITE_ONCE(mailbox->cmdr_size, dev->ring.size);
+	WRITE_ONCE(mailbox->cmd_head, 0);
+	WRITE_ONCE(mailbox->cmd_tail, 0);
+}
+
 /* Empties a stopped ring and lets it go again; what the handler had is in @failed. */
 static void tcmu_empty_ring(struct tcmu_dev *dev, struct list_head *failed)
 {
@@ -180,8 +201,7 @@ static void tcmu_empty_ring(struct tcmu_dev *dev, struct list_head *failed)
 	}
 	tcmu_drop_tmrs(dev);
 	tcmu_ring_reset(&dev->ring);
-	WRITE_ONCE(dev->mailbox->cmd_head, 0);
-	WRITE_ONCE(dev->mailbox->cmd_tail, 0);
+	tcmu_mailbox_init(dev);
 	clear_bit(TCMU_DEV_BROKEN, &dev->flags);
 	clear_bit(TCMU_DEV_STOPPED, &dev->flags);
 	spin_unlock(&dev->lock);

@@ -281,6 +281,8 @@ static sense_reason_t tcmu_queue_cmd(struct se_cmd *se_cmd)
 	sense_reason_t ret;
 	int tries, err;
 
+	if (unlikely(!xa_empty(&dev->attentions)) && tcmu_report_attention(dev, se_cmd))
+		return TCM_NO_SENSE;
 	if (need.slots > dev->data.slots.limit)
 		return TCM_INVALID_CDB_FIELD;
 

@@ -8,6 +8,8 @@
  * ring's entries and struct tcmu_cmd for the commands.
  *
  * Locks, outermost first:
+ *   dev->ask_lock (mutex)      one question to the daemon at a time, until what it
+ *                              agreed to is done
  *   dev->config_lock (mutex)   dev_config, uio_name, and one reset at a time
  *   uio_dev->info_lock (mutex) UIO's: around our open, release and doorbell, and
  *                              around mmap, where mmap_lock is held already
@@ -32,6 +34,7 @@
 #include <linux/uio_driver.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 #include <target/target_core_base.h>
 #include <target/target_core_backend.h>
 
@@ -149,6 +152,9 @@ enum {
  * @hba_id:	number in the UIO name
  * @name:	the device's name in configfs
  *
+ * @ask_lock:	see the top of this file
+ * @nl_id:	dev_index as daemons were told; set under @ask_lock
+ *
  * @config_lock: see the top of this file
  * @dev_config:	text for the handler
  * @dev_size:	bytes; READ_ONCE
@@ -162,6 +168,7 @@ enum {
  *
  * @lock:	see the top of this file
  * @flags:	TCMU_DEV_*
+ * @attentions:	who has not been told of the new size yet, see attention.c
  * @mailbox:	the shared memory's first bytes, written here, read once for tail
  * @ring:	the kernel's record of the ring
  * @tags:	pool of cmd_ids
@@ -189,6 +196,9 @@ struct tcmu_dev {
 	u32 hba_id;
 	char *name;
 
+	struct mutex ask_lock;		/* see the top of this file */
+	u32 nl_id;
+
 	struct mutex config_lock;	/* see the top of this file */
 	char dev_config[TCMU_CONFIG_LEN];
 	u64 dev_size;
@@ -202,6 +212,7 @@ struct tcmu_dev {
 
 	spinlock_t lock;		/* see the top of this file */
 	unsigned long flags;
+	struct xarray attentions;
 	struct tcmu_mailbox *mailbox;
 	struct tcmu_ring ring;
 	struct tcmu_pool tags;
@@ -310,6 +321,7 @@ unsigned long tcmu_cmd_deadline(const struct se_cmd *se_cmd, u32 milliseconds);
 void tcmu_block(struct tcmu_dev *dev, bool block);
 void tcmu_stop(struct tcmu_dev *dev);
 void tcmu_reset_ring(struct tcmu_dev *dev, bool retryable);
+void tcmu_mailbox_init(struct tcmu_dev *dev);
 int tcmu_free_kept(struct tcmu_dev *dev, u32 tag);
 
 /* tmr.c */
@@ -328,9 +340,11 @@ int tcmu_netlink_init(void);
 void tcmu_netlink_exit(void);
 int tcmu_netlink_added(struct tcmu_dev *dev);
 int tcmu_netlink_removed(struct tcmu_dev *dev);
-int tcmu_netlink_config(struct tcmu_dev *dev, const char *config);
-int tcmu_netlink_size(struct tcmu_dev *dev, u64 size);
-int tcmu_netlink_write_cache(struct tcmu_dev *dev, u8 enabled);
+int tcmu_netlink_reconfig(struct tcmu_dev *dev, int attr, const void *value, size_t len);
+
+/* attention.c */
+void tcmu_attend_capacity(struct tcmu_dev *dev);
+bool tcmu_report_attention(struct tcmu_dev *dev, struct se_cmd *se_cmd);
 
 /* attrib.c */
 extern struct configfs_attribute *tcmu_attribs[];

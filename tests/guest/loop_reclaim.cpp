@@ -128,10 +128,11 @@ void write_under_pressure(const BackstoreSpec &spec, const BackstoreSpec &beside
 	ASSERT_OK_AND_ASSIGN(LoopLun lun, target.add_lun(1, other));
 	ASSERT_OK(lun.block_node());
 	ASSERT_OK(disk.sg_node());
+	// sd chooses the mode before the node is there.
+	ASSERT_OK_AND_ASSIGN(std::string node, disk.block_node());
 	// sd prefers WRITE SAME, for which the file backstore's limit is not one of sd's.
 	ASSERT_OK_AND_ASSIGN(std::string address, disk.scsi_address());
 	ASSERT_OK(write_value("/sys/class/scsi_disk/" + address + "/provisioning_mode", "unmap"));
-	ASSERT_OK_AND_ASSIGN(std::string node, disk.block_node());
 	ASSERT_OK(write_value("/sys/block/" + node.substr(5) + "/queue/discard_max_bytes", "4194304"));
 	ASSERT_OK_AND_ASSIGN(std::string sg, lun.sg_node());
 	ASSERT_OK_AND_ASSIGN(Process caw, compare_and_write_forever(sg));

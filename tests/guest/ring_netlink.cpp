@@ -95,6 +95,8 @@ protected:
 	}
 };
 
+class RingOursNetlink : public RingNetlink {};
+
 void check_event(const NlEvent &e, int cmd, const std::string &uio)
 {
 	EXPECT_EQ(e.cmd, cmd);
@@ -173,8 +175,6 @@ TEST_F(RingNetlink, ReplySupportedOfADevice)
 	EXPECT_OK(never.take_down());
 }
 
-class RingOursNetlink : public RingNetlink {};
-
 struct Change {
 	const char *attr, *old_value, *value;
 	void (*check)(const NlEvent &e);
@@ -229,22 +229,39 @@ TEST_F(RingNetlink, LiveChangeThatNobodyHears)
 	}
 }
 
-/// The kernel raises no unit attention (the core lets no backstore do that): handlers do.
-TEST_F(RingNetlink, ResizeOfALun)
+/// Sends a command that the handler is to see and answer.
+void expect_served(RingLun &l, const Cdb &cdb, Data data)
+{
+	ASSERT_OK_AND_ASSIGN(int id, l.send(cdb, data));
+	ASSERT_OK_AND_ASSIGN(RingEntry entry, l.handler->next());
+	ASSERT_OK(l.handler->finish(entry));
+	ASSERT_OK_AND_ASSIGN(ScsiReply r, l.reap(id));
+	EXPECT_TRUE(r.good()) << r;
+}
+
+/// Every initiator learns of a new size once (SPC-4 5.14). The distribution's kernel says nothing.
+TEST_F(RingOursNetlink, ResizeRaisesAUnitAttention)
 {
 	expect_complaints();
 	expect_dmesg("^scsi [\\d:]+ Capacity data has changed$", Need::required);
 	ASSERT_OK_AND_ASSIGN(RingLun l, RingLun::create());
 	ASSERT_OK_AND_ASSIGN(NlDaemon daemon, NlDaemon::start());
-	ASSERT_OK(l.backstore.set("dev_size", "134217728"));
-	ASSERT_OK_AND_ASSIGN(NlEvent e, daemon.next());
-	EXPECT_EQ(e.dev_size, 134217728u);
-	std::vector<uint8_t> buf(4096);
-	ASSERT_OK_AND_ASSIGN(int id, l.send(cdb::read(10, 0, 8), Data::in(buf)));
-	ASSERT_OK_AND_ASSIGN(RingEntry entry, l.handler->next());
-	ASSERT_OK(l.handler->finish(entry, {0x02, fixed_sense(SenseKey::unit_attention, 0x2a, 0x09)}));
-	ASSERT_OK_AND_ASSIGN(ScsiReply r, l.reap(id));
-	EXPECT_EQ(r.kcq(), 0x062a09u) << r; // CAPACITY DATA HAS CHANGED
+	std::vector<uint8_t> buf(4096), inquiry(36);
+	for (const char *size : {"134217728", "33554432"}) {
+		SCOPED_TRACE(size);
+		ASSERT_OK(l.backstore.set("dev_size", size));
+		ASSERT_OK(daemon.next());
+		ASSERT_OK_AND_ASSIGN(int first, l.send(cdb::inquiry(36), Data::in(inquiry)));
+		ASSERT_OK_AND_ASSIGN(ScsiReply leaves_it, l.reap(first));
+		EXPECT_TRUE(leaves_it.good()) << leaves_it;
+		ASSERT_OK_AND_ASSIGN(int id, l.send(cdb::read(10, 0, 8), Data::in(buf)));
+		ASSERT_OK_AND_ASSIGN(ScsiReply r, l.reap(id));
+		EXPECT_EQ(r.kcq(), 0x062a09u) << r; // CAPACITY DATA HAS CHANGED
+		expect_served(l, cdb::read(10, 0, 8), Data::in(buf));
+	}
+	ASSERT_OK(l.backstore.set("dev_size", "33554432")); // the same
+	ASSERT_OK(daemon.next());
+	expect_served(l, cdb::read(10, 0, 8), Data::in(buf));
 }
 
 TEST_F(RingNetlink, WrongAnswers)
@@ -309,6 +326,20 @@ TEST_F(RingOursNetlink, WaitingEnableCanBeKilled)
 	ASSERT_OK_AND_ASSIGN(NlEvent unanswered, s.daemon.next());
 	EXPECT_ERRNO(s.daemon.done(unanswered, 0), ENODEV);
 	ASSERT_OK(s.bring_up());
+	EXPECT_OK(s.take_down());
+}
+
+/// The core lets a second enable in while the first waits for the daemon.
+TEST_F(RingOursNetlink, SecondEnableIsRefused)
+{
+	ASSERT_OK_AND_ASSIGN(Stage s, Stage::create(true));
+	auto up = s.enable();
+	ASSERT_OK_AND_ASSIGN(NlEvent e, s.daemon.next());
+	EXPECT_ERRNO(s.backstore.enable(), EBUSY);
+	ASSERT_OK(s.daemon.done(e, 0));
+	ASSERT_OK(up.get());
+	expect_dmesg("^se_dev->se_dev_ptr already set for storage object$", Need::required);
+	EXPECT_ERRNO(s.backstore.enable(), EEXIST);
 	EXPECT_OK(s.take_down());
 }
 

@@ -179,6 +179,7 @@ Device::Device(const DeviceConfig &config) : config_(config)
 	dev.mailbox = reinterpret_cast<tcmu_mailbox *>(shared_.get());
 	dev.inode = &inode_;
 	shim_assert(!tcmu_ring_init(&dev.ring, config.ring_size));
+	tcmu_mailbox_init(&dev);
 	shim_assert(!tcmu_cmds_init(&dev));
 	shim_assert(!tcmu_data_init(&dev, 1 << 20));
 	// Smaller than any that configfs would make, so that tests reach the limits.
@@ -474,6 +475,12 @@ void uio_event_notify(uio_info *info)
 void tcmu_dev_put(tcmu_dev *dev)
 {
 	shim_assert(__atomic_sub_fetch(&dev->ref.refs, 1, __ATOMIC_ACQ_REL) > 0);
+}
+
+bool tcmu_report_attention(tcmu_dev *, se_cmd *)
+{
+	shim_assert(!"called with nothing to report");
+	return false;
 }
 
 bool tcmu_memory_charge(u32 pages)

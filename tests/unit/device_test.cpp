@@ -245,6 +245,20 @@ TEST_F(IoPath, ABrokenRingCostsItsCommandsAndResetMendsIt)
 	}
 }
 
+TEST_F(IoPath, ResetWritesTheMailboxAnew)
+{
+	const abi::Mailbox fresh = *device.mailbox();
+	memset(device.mailbox(), 0xff, sizeof(fresh));
+	drain();
+	EXPECT_TRUE(broken());
+	reset();
+	EXPECT_EQ(device.mailbox()->version, fresh.version);
+	EXPECT_EQ(device.mailbox()->flags, fresh.flags);
+	EXPECT_EQ(device.mailbox()->cmdr_off, fresh.cmdr_off);
+	EXPECT_EQ(device.mailbox()->cmdr_size, device.dev.ring.size);
+	works();
+}
+
 TEST_F(IoPath, ResetAnswersAsItIsTold)
 {
 	for (bool retryable : {true, false}) {

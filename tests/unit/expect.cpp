@@ -43,23 +43,33 @@ void expect(Command &c, const Answer &a)
 	c.expected = must;
 }
 
+namespace {
+
+/* That much came and no more. */
+void check_data(const Command &c, int64_t expected)
+{
+	int64_t incoming = c.incoming();
+	shim_assert(incoming >= expected);
+	/* The first byte that must be untouched may be one that the pattern has, too. */
+	while (incoming > expected)
+		shim_assert(pattern(c.id, u32(--incoming), true) == untouched);
+}
+
+} // namespace
+
 void check_outcome(const Command &c, const Outcome &is)
 {
 	if (!c.expected) {
 		/* A result is earned. */
 		shim_assert(is.status != SAM_STAT_GOOD);
-		shim_assert(c.incoming() == 0);
+		check_data(c, 0);
 		return;
 	}
 	shim_assert(is.status == c.expected->status);
 	shim_assert(is.reason == c.expected->reason);
 	shim_assert(is.length == c.expected->length);
 	shim_assert(is.sense_byte == c.expected->sense_byte);
-	int64_t incoming = c.incoming();
-	/* The first byte that must be untouched may be one that the pattern has, too. */
-	shim_assert(incoming >= c.expected_data);
-	while (incoming > c.expected_data)
-		shim_assert(pattern(c.id, u32(--incoming), true) == untouched);
+	check_data(c, c.expected_data);
 }
 
 } // namespace lio::unit

@@ -97,8 +97,8 @@ Status write_file(const std::string &path, std::string_view content)
 	return {};
 }
 
-/// Wait for a child until @limit has passed, then kill it and let go.
-static int reap_within(pid_t pid, milliseconds limit)
+/// Wait for a child until @limit has passed.
+static int wait_within(pid_t pid, milliseconds limit)
 {
 	Deadline deadline(limit);
 	useconds_t nap = 200;
@@ -109,13 +109,23 @@ static int reap_within(pid_t pid, milliseconds limit)
 			return WIFEXITED(status) ? 0 : EINTR;
 		if (got < 0)
 			return errno;
-		if (deadline.passed()) {
-			kill(pid, SIGKILL);
+		if (deadline.passed())
 			return ETIMEDOUT;
-		}
 		usleep(nap);
 		nap = std::min<useconds_t>(nap * 2, 20000);
 	}
+}
+
+/// Wait for a child until @limit has passed, then kill it. One that the kernel does not let die is
+/// let go after a while.
+static int reap_within(pid_t pid, milliseconds limit)
+{
+	int err = wait_within(pid, limit);
+	if (err != ETIMEDOUT)
+		return err;
+	kill(pid, SIGKILL);
+	wait_within(pid, seconds(5));
+	return ETIMEDOUT;
 }
 
 /// Run a call that returns an errno in a child, and give it up when @limit passes.

@@ -165,6 +165,8 @@ void TreeRecorder::write_values(const std::string &path, const std::vector<std::
 {
 	auto &fields = record_[path];
 	auto first = read_file(full(path));
+	// As a client would write it: the line's end is no part of the value.
+	const auto value = first ? first->substr(0, first->find('\n')) : "";
 	char number[32];
 	for (size_t i = 0; i < values.size(); i++) {
 		Status s = write_value_within(full(path), values[i], write_limit);
@@ -172,8 +174,8 @@ void TreeRecorder::write_values(const std::string &path, const std::vector<std::
 		auto &field = fields[number + label_of(values[i])];
 		field = outcome(s) + " -> " + value_or_errno(full(path));
 		// Back to the first value, so that one difference does not look like many.
-		if (first && read_file(full(path)).value_or(*first) != *first)
-			if (Status back = write_value_within(full(path), *first, write_limit); !back)
+		if (!value.empty() && read_file(full(path)).value_or(*first) != *first)
+			if (Status back = write_value_within(full(path), value, write_limit); !back)
 				field += ", back: " + outcome(back);
 	}
 }

@@ -26,6 +26,7 @@
  * Atomic, so that TSan sees an intended race for what it is. The pointer forgets
  * that a member of a packed structure need not be aligned: those here are.
  */
+#define unlikely(x)		__builtin_expect(!!(x), 0)
 #define READ_ONCE(x) \
 	({ \
 		const __typeof__(x) *once_ = &(x); \
