@@ -240,11 +240,11 @@ static void tcmu_destroy_device(struct se_device *se_dev)
 {
 	struct tcmu_dev *dev = to_tcmu_dev(se_dev);
 
-	tcmu_stop(dev);
-	cancel_delayed_work_sync(&dev->scan);
 	mutex_lock(&tcmu_devices_lock);
 	list_del_init(&dev->node);
 	mutex_unlock(&tcmu_devices_lock);
+	tcmu_stop(dev);
+	cancel_delayed_work_sync(&dev->scan);
 
 	/* It goes whatever the daemon says. */
 	tcmu_netlink_removed(dev);

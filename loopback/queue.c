@@ -11,6 +11,7 @@
 #include <scsi/scsi_common.h>
 #include <scsi/scsi_proto.h>
 
+#include "sam_status.h"
 #include "tcm_loop.h"
 
 /**
@@ -295,23 +296,6 @@ int tcm_loop_write_pending(struct se_cmd *se_cmd)
 	return 0;
 }
 
-static bool is_known_status(u8 status)
-{
-	switch (status) {
-	case SAM_STAT_GOOD:
-	case SAM_STAT_CHECK_CONDITION:
-	case SAM_STAT_CONDITION_MET:
-	case SAM_STAT_BUSY:
-	case SAM_STAT_RESERVATION_CONFLICT:
-	case SAM_STAT_TASK_SET_FULL:
-	case SAM_STAT_ACA_ACTIVE:
-	case SAM_STAT_TASK_ABORTED:
-		return true;
-	default:
-		return false;
-	}
-}
-
 /*
  * Status and sense come from whoever serves the LUN, perhaps a process. What
  * the midlayer does not understand starts its error handler, which stops all
@@ -330,7 +314,7 @@ static void set_status(struct tcm_loop_cmd *cmd, struct scsi_cmnd *sc)
 			sc->result = status;
 			return;
 		}
-	} else if (is_known_status(status)) {
+	} else if (sam_status_is_valid(status)) {
 		sc->result = status;
 		return;
 	}

@@ -6,6 +6,7 @@
  */
 #include <scsi/scsi_proto.h>
 
+#include "sam_status.h"
 #include "se_cmd_state.h"
 #include "tcmu.h"
 
@@ -82,24 +83,6 @@ static int tcmu_visit(u32 pos, u32 len_op, void *ctx)
 	}
 }
 
-/* True for a status of SAM-5 table 43 that a device server may return. */
-static bool tcmu_status_is_valid(u8 status)
-{
-	switch (status) {
-	case SAM_STAT_GOOD:
-	case SAM_STAT_CHECK_CONDITION:
-	case SAM_STAT_CONDITION_MET:
-	case SAM_STAT_BUSY:
-	case SAM_STAT_RESERVATION_CONFLICT:
-	case SAM_STAT_TASK_SET_FULL:
-	case SAM_STAT_ACA_ACTIVE:
-	case SAM_STAT_TASK_ABORTED:
-		return true;
-	default:
-		return false;
-	}
-}
-
 /* Copies what the handler returned: @len bytes of the data buffer at most. */
 static void tcmu_copy_in(struct tcmu_dev *dev, struct tcmu_cmd *cmd, u32 len)
 {
@@ -129,7 +112,7 @@ static void tcmu_complete(struct tcmu_dev *dev, struct tcmu_cmd *cmd)
 		       se_cmd->data_direction == DMA_FROM_DEVICE;
 
 	/* The flag is about the entry's opcode, not the CDB's: no initiator's fault. */
-	if (answer->uflags & TCMU_UFLAG_UNKNOWN_OP || !tcmu_status_is_valid(answer->status))
+	if (answer->uflags & TCMU_UFLAG_UNKNOWN_OP || !sam_status_is_valid(answer->status))
 		return target_complete_cmd_with_sense(se_cmd, SAM_STAT_CHECK_CONDITION,
 						      TCM_LOGICAL_UNIT_COMMUNICATION_FAILURE);
 	if (answer->status == SAM_STAT_CHECK_CONDITION) {

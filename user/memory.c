@@ -19,7 +19,8 @@ static struct shrinker *tcmu_shrinker;
 
 /*
  * Pages are given back from a work item: unmapping them takes locks that a
- * task in direct reclaim may hold.
+ * task in direct reclaim may hold. What waited for room is not posted or ended in
+ * here, which would call the core with the lock held, but by the devices' scans.
  */
 static void tcmu_reclaim_work(struct work_struct *work)
 {
@@ -29,7 +30,7 @@ static void tcmu_reclaim_work(struct work_struct *work)
 	list_for_each_entry(dev, &tcmu_devices, node)
 		tcmu_data_shrink(dev, TCMU_KEEP_PAGES);
 	list_for_each_entry(dev, &tcmu_devices, node)
-		tcmu_run_waiting(dev);
+		tcmu_scan_soon(dev);
 }
 
 static DECLARE_DELAYED_WORK(tcmu_reclaim, tcmu_reclaim_work);

@@ -69,6 +69,19 @@ void tcmu_scan_work(struct work_struct *work)
 }
 
 /**
+ * tcmu_scan_soon - there may be room for what waits: do not wait for the next scan
+ * @dev:	the device, in the list of devices
+ *
+ * Context: under tcmu_devices_lock, so that removal cancels the scan afterwards.
+ */
+void tcmu_scan_soon(struct tcmu_dev *dev)
+{
+	/* What waits has started the scan. */
+	if (!list_empty_careful(&dev->waiting))
+		mod_delayed_work(tcmu_wq, &dev->scan, 0);
+}
+
+/**
  * tcmu_break - the handler broke the ring
  * @dev:	the device
  * @failed:	receives all commands of the device that are not answered yet

@@ -231,17 +231,33 @@ static void tcmu_post(struct tcmu_dev *dev, struct se_cmd *se_cmd,
 	tcmu_publish(dev, spot->seq);
 }
 
-/* After tcmu_reserve() failed with @err: true if it is worth trying again. */
-static bool tcmu_make_room(struct tcmu_dev *dev, int err, const struct tcmu_need *need)
+/**
+ * struct tcmu_tries - how often a submitter has tried to get room
+ * @left:	how many tries there are still
+ * @lacks:	what there is no more of, as tcmu_reserve() says it, or 0
+ */
+struct tcmu_tries {
+	int left;
+	int lacks;
+};
+
+/* After tcmu_reserve() failed with @err: is it worth making room and trying again? */
+static bool tcmu_may_retry(const struct tcmu_tries *tries, int err)
 {
-	switch (err) {
-	case -ENFILE:
-		return !tcmu_cmds_grow(dev);
-	case -ENOBUFS:
-		return !tcmu_data_grow(dev, need->slots);
-	default:
-		return false;
-	}
+	return (err == -ENFILE || err == -ENOBUFS) && err != tries->lacks && tries->left;
+}
+
+/*
+ * Makes room for what tcmu_reserve() failed for with @err. If there is no more of
+ * that, others may have given some back just now: one try is due in any case, and
+ * counts for nothing else that the command may lack.
+ */
+static void tcmu_make_room(struct tcmu_dev *dev, int err, const struct tcmu_need *need,
+			   struct tcmu_tries *tries)
+{
+	tries->left--;
+	if (err == -ENFILE ? tcmu_cmds_grow(dev) : tcmu_data_grow(dev, need->slots))
+		tries->lacks = err;
 }
 
 /* The sense of what cannot be taken in the device's state, or 0. */
@@ -277,16 +293,17 @@ static sense_reason_t tcmu_queue_cmd(struct se_cmd *se_cmd)
 {
 	struct tcmu_dev *dev = to_tcmu_dev(se_cmd->se_dev);
 	struct tcmu_need need = tcmu_need_of(dev, se_cmd);
+	struct tcmu_tries tries = { .left = TCMU_SUBMIT_TRIES };
 	struct tcmu_spot spot;
 	sense_reason_t ret;
-	int tries, err;
+	int err;
 
 	if (unlikely(!xa_empty(&dev->attentions)) && tcmu_report_attention(dev, se_cmd))
 		return TCM_NO_SENSE;
 	if (need.slots > dev->data.slots.limit)
 		return TCM_INVALID_CDB_FIELD;
 
-	for (tries = TCMU_SUBMIT_TRIES; ; tries--) {
+	for (;;) {
 		spin_lock(&dev->lock);
 		ret = tcmu_refuse(dev);
 		if (ret)
@@ -302,13 +319,12 @@ static sense_reason_t tcmu_queue_cmd(struct se_cmd *se_cmd)
 			break;
 		}
 		/* The last try and the wait are one step, or a wake-up is lost. */
-		if (err == -EAGAIN || err == -ENOSPC || !tries) {
+		if (!tcmu_may_retry(&tries, err)) {
 			ret = tcmu_wait(dev, se_cmd);
 			break;
 		}
 		spin_unlock(&dev->lock);
-		if (!tcmu_make_room(dev, err, &need))
-			tries = 1;
+		tcmu_make_room(dev, err, &need, &tries);
 	}
 	spin_unlock(&dev->lock);
 	return ret;
@@ -365,7 +381,7 @@ static int tcmu_post_first(struct tcmu_dev *dev, struct tcmu_need *need,
  */
 void tcmu_run_waiting(struct tcmu_dev *dev)
 {
-	int tries = TCMU_SUBMIT_TRIES;
+	struct tcmu_tries tries = { .left = TCMU_SUBMIT_TRIES };
 	struct tcmu_need need;
 	LIST_HEAD(failed);
 	int err;
@@ -373,13 +389,16 @@ void tcmu_run_waiting(struct tcmu_dev *dev)
 	/* Who adds one afterwards has found no room later than we made it. */
 	if (list_empty_careful(&dev->waiting))
 		return;
-	do {
+	for (;;) {
 		err = tcmu_post_first(dev, &need, &failed);
-		if (!err)
-			tries = TCMU_SUBMIT_TRIES;
-		else if (err == -ENOENT || !tries-- || !tcmu_make_room(dev, err, &need))
+		if (!err) {
+			tries = (struct tcmu_tries){ .left = TCMU_SUBMIT_TRIES };
+			continue;
+		}
+		if (!tcmu_may_retry(&tries, err))
 			break;
-	} while (true);
+		tcmu_make_room(dev, err, &need, &tries);
+	}
 	tcmu_fail(&failed, SAM_STAT_CHECK_CONDITION, TCM_INVALID_CDB_FIELD);
 }
 

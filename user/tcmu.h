@@ -315,6 +315,7 @@ void tcmu_fail(struct list_head *failed, u8 status, sense_reason_t reason);
 
 /* recover.c */
 void tcmu_scan_work(struct work_struct *work);
+void tcmu_scan_soon(struct tcmu_dev *dev);
 void tcmu_break(struct tcmu_dev *dev, struct list_head *failed);
 void tcmu_abort(struct tcmu_cmd *cmd);
 unsigned long tcmu_cmd_deadline(const struct se_cmd *se_cmd, u32 milliseconds);

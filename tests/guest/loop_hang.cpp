@@ -105,18 +105,33 @@ TEST(LoopHang, CommandIsKeptUntilTheBackendAnswers)
 	EXPECT_OK(sg.execute_good(cdb::read(10, 0, 8), Data::in(buf)));
 }
 
+/// A stage whose disk does not answer the command that it has.
+struct Stuck {
+	Stage s;
+	SgDevice sg;
+	SgQueue queue;
+	std::vector<uint8_t> buf;
+};
+
+Result<Stuck> make_stuck()
+{
+	LIO_TRY(Stage s, make_stage());
+	LIO_TRY(SgDevice sg, s.disk.lun.open_sg());
+	LIO_TRY(SgQueue queue, SgQueue::open(sg.path()));
+	LIO_CHECK(sg.execute_past_ua(cdb::test_unit_ready()));
+	LIO_CHECK(s.dm.suspend());
+	std::vector<uint8_t> buf(4096);
+	LIO_CHECK(queue.submit(cdb::read(10, 0, 8), Data::in(buf), seconds(60)));
+	std::this_thread::sleep_for(milliseconds(200));
+	return Stuck{std::move(s), std::move(sg), std::move(queue), std::move(buf)};
+}
+
 TEST(LoopHang, ResetFailsByTheDeadline)
 {
 	expect_failed_and_back();
 	expect_dmesg("Power-on or device reset occurred", Need::optional);
-	ASSERT_OK_AND_ASSIGN(Stage s, make_stage());
-	ASSERT_OK_AND_ASSIGN(SgDevice sg, s.disk.lun.open_sg());
-	ASSERT_OK_AND_ASSIGN(SgQueue queue, SgQueue::open(sg.path()));
-	ASSERT_OK(sg.execute_past_ua(cdb::test_unit_ready()));
-	ASSERT_OK(s.dm.suspend());
-	std::vector<uint8_t> buf(4096);
-	ASSERT_OK(queue.submit(cdb::read(10, 0, 8), Data::in(buf), seconds(60)));
-	std::this_thread::sleep_for(milliseconds(200));
+	ASSERT_OK_AND_ASSIGN(Stuck stuck, make_stuck());
+	auto &[s, sg, queue, buf] = stuck;
 
 	Stopwatch watch;
 	EXPECT_ERRNO(sg.reset(SgDevice::Reset::device), EIO);
@@ -142,14 +157,8 @@ TEST(LoopHang, UnlinkedLunLingers)
 {
 	expect_dmesg("is gone but lives on until its last command returns");
 	expect_dmesg("LUN assignments on this target have changed", Need::optional);
-	ASSERT_OK_AND_ASSIGN(Stage s, make_stage());
-	ASSERT_OK_AND_ASSIGN(SgDevice sg, s.disk.lun.open_sg());
-	ASSERT_OK_AND_ASSIGN(SgQueue queue, SgQueue::open(sg.path()));
-	ASSERT_OK(sg.execute_past_ua(cdb::test_unit_ready()));
-	ASSERT_OK(s.dm.suspend());
-	std::vector<uint8_t> buf(4096);
-	ASSERT_OK(queue.submit(cdb::read(10, 0, 8), Data::in(buf), seconds(60)));
-	std::this_thread::sleep_for(milliseconds(200));
+	ASSERT_OK_AND_ASSIGN(Stuck stuck, make_stuck());
+	auto &[s, sg, queue, buf] = stuck;
 
 	Stopwatch watch;
 	const std::string dir = s.disk.lun.path();

@@ -51,6 +51,15 @@ TEST(RingLayout, MailboxOfEverySize)
 	}
 }
 
+/// The distribution's module divides by it.
+TEST(RingOursLayout, NoPagesPerBlock)
+{
+	expect_dmesg("^data_pages_per_blk must be a number above 0, not '0'$", Need::required);
+	RingSpec spec;
+	spec.control = {"data_pages_per_blk=0"};
+	EXPECT_ERRNO(Backstore::create(ring_backstore(spec)), EINVAL);
+}
+
 TEST(RingLayout, SysfsNamesTheDevice)
 {
 	RingSpec spec;

@@ -336,6 +336,7 @@ TEST_F(RingOursNetlink, SecondEnableIsRefused)
 	auto up = s.enable();
 	ASSERT_OK_AND_ASSIGN(NlEvent e, s.daemon.next());
 	EXPECT_ERRNO(s.backstore.enable(), EBUSY);
+	EXPECT_ERRNO(s.backstore.set("dev_size", "1048576"), EBUSY);
 	ASSERT_OK(s.daemon.done(e, 0));
 	ASSERT_OK(up.get());
 	expect_dmesg("^se_dev->se_dev_ptr already set for storage object$", Need::required);

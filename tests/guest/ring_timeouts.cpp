@@ -146,7 +146,8 @@ TEST_P(RingQfullTimeOut, TaskSetFull)
 	ASSERT_OK_AND_ASSIGN(RingLun l, RingLun::create(spec_with(GetParam().cmd_time_out, GetParam().qfull_time_out)));
 	Full f{std::move(l)};
 	Stopwatch watch;
-	ASSERT_NO_FATAL_FAILURE(fill_area(f, seconds(3)));
+	// Much longer than one wait for room, or a slow machine sees the midlayer's timeout instead.
+	ASSERT_NO_FATAL_FAILURE(fill_area(f, seconds(5)));
 	ASSERT_OK_AND_ASSIGN(ScsiReply small, f.l.reap(f.small_id));
 	EXPECT_EQ(small.status, ScsiStatus::task_set_full) << small;
 	EXPECT_GT(watch.seconds(), GetParam().at_least);

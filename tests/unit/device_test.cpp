@@ -4,6 +4,7 @@
 
 #include "expect.hpp"
 #include "fiber.hpp"
+#include "seed.hpp"
 #include "shim.h"
 
 extern "C" {
@@ -424,6 +425,27 @@ TEST_F(IoPath, TheDoorbellRingsOnceABatch)
 	device.check_doorbell();
 	submit();
 	EXPECT_EQ(device.nr_doorbells, 3u);
+}
+
+/// However the first submitters of a device get into each other's way: one of them is posted, so
+/// that its answer will wake those that wait.
+TEST(Submitters, NotAllOfThemWait)
+{
+	const CommandSpec spec{.direction = DMA_TO_DEVICE, .length = PAGE_SIZE};
+	for (u64 round = 0; round < lio::test::count(500, 50000); round++) {
+		SCOPED_TRACE(round);
+		auto rng = lio::test::rng("submitters " + std::to_string(round));
+		Device device{{.ring_size = 2040, .slots = 24}};
+		Scheduler scheduler;
+		scheduler.preempt = [&rng] { return rng() % 2; };
+		for (int i = 0; i < 3; i++)
+			scheduler.start([&] { device.submit(spec); });
+		while (scheduler.nr_parked())
+			scheduler.resume(rng() % scheduler.nr_parked());
+		ASSERT_GT(device.dev.ring.used, 0u) << "they wait for nobody";
+		while (device.nr_live())
+			tcmu_reset_ring(&device.dev, true);
+	}
 }
 
 TEST_F(IoPath, ResetWaitsForWhoIsWritingToTheRing)

@@ -32,4 +32,14 @@ static inline bool queue_delayed_work(struct workqueue_struct *wq, struct delaye
 	return true;
 }
 
+static inline bool mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
+				    unsigned long delay)
+{
+	bool was_pending = work->pending;
+
+	work->pending = false;
+	queue_delayed_work(wq, work, delay);
+	return was_pending;
+}
+
 #endif /* SHIM_LINUX_WORKQUEUE_H */
