@@ -32,9 +32,10 @@ void Handler::restart()
 bool Handler::take()
 {
 	u32 head = __atomic_load_n(&device_.mailbox()->cmd_head, __ATOMIC_ACQUIRE);
-	u32 size = device_.dev.ring.size;
+	u32 size = device_.dev.ring.size, walked = 0;
 	while (next_ != head) {
-		if (next_ > size - sizeof(abi::EntryHeader))
+		/* More than all of it: the head was scribbled over, and is at no entry's end. */
+		if (next_ > size - sizeof(abi::EntryHeader) || walked > size)
 			return false;
 		auto header = read<abi::EntryHeader>(device_.ring_at(next_));
 		u32 len = header.len_op & ~abi::op_mask, op = header.len_op & abi::op_mask;
@@ -49,6 +50,7 @@ bool Handler::take()
 		nr_tmrs_ += op == abi::op_task_management;
 		passed_.push_back({next_, len, op == abi::op_command});
 		next_ = (next_ + len) % size;
+		walked += len;
 	}
 	return true;
 }
