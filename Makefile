@@ -66,11 +66,11 @@ check-modules: setup
 	@$(LAB) prepare $(LAB_KERNELS)
 	@for kernel in $(LAB_KERNELS); do $(MAKE) --no-print-directory modules KERNEL=$$kernel || exit; done
 
-## make check          the check tier, on the host and in guests with both kernels; TESTS=..., KERNEL=...
+## make check          the tests, on the host and in guests with both kernels; TESTS=..., KERNEL=...
 check: check-modules user
 	@$(BUILD)/user/bin/lio-check $(if $(KERNEL_ASKED),--kernel $(KERNEL_ASKED)) $(TESTS)
 
-## make check-long     the same with the full counts (hours)
+## make check-long     the same with the full counts, and the tests of the installation (hours)
 check-long: check-modules user
 	@$(BUILD)/user/bin/lio-check --tier long $(if $(KERNEL_ASKED),--kernel $(KERNEL_ASKED)) $(TESTS)
 

@@ -21,6 +21,12 @@ Status TcmuFileHandler::start()
 	return {};
 }
 
+Status TcmuRunnerHandler::kill9()
+{
+	LIO_CHECK(runner_->kill9());
+	return test::repair_qcow(image_);
+}
+
 Status TcmuFileHandler::kill9()
 {
 	LIO_CHECK(process_->kill(SIGKILL));

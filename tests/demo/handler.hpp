@@ -28,11 +28,13 @@ public:
 
 class TcmuRunnerHandler : public Handler {
 	std::optional<test::TcmuRunner> runner_;
+	std::string image_;
 
 public:
+	explicit TcmuRunnerHandler(std::string image) : image_(std::move(image)) {}
 	const char *name() const override { return "tcmu-runner"; }
 	Status start() override;
-	Status kill9() override { return runner_->kill9(); }
+	Status kill9() override;
 	Status stop() override { return runner_->stop(); }
 	Status wait_owns(const std::string &backstore) override { return runner_->wait_owns(backstore); }
 };

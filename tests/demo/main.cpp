@@ -79,7 +79,7 @@ Status load_modules(Demo &demo)
 /// A qcow2 image served by the distribution's tcmu-runner, configured with its targetcli.
 Status qcow_lun(Demo &demo)
 {
-	TcmuRunnerHandler runner;
+	TcmuRunnerHandler runner(image);
 	demo.progress.say("starting tcmu-runner");
 	LIO_CHECK(runner.start());
 	std::string size = std::to_string(disk_bytes);

@@ -72,13 +72,7 @@ Result<CpuTimes> cpu_times()
 Result<BackstoreSpec> make_spec(Server server, const std::string &name, const std::string &image, uint64_t bytes)
 {
 	if (server == Server::tcmu_runner) {
-		// tcmu-runner 1.5.4 writes a new cluster's L2 entry before its refcount. A kill in between
-		// leaves a cluster in use that counts as free, and the next handler gives it out again:
-		// seen with its handler alone, without a kernel target, and at queue depth 1 on the stock
-		// modules. No wrong data with the two writes swapped, with the tables repaired before the
-		// restart (qemu-img check -r all), or with all clusters allocated beforehand, as here.
-		LIO_CHECK(run_ok({"qemu-img", "create", "-q", "-f", "qcow2", "-o", "preallocation=metadata", image,
-				  std::to_string(bytes)}));
+		LIO_CHECK(run_ok({"qemu-img", "create", "-q", "-f", "qcow2", image, std::to_string(bytes)}));
 		return user_spec(name, "qcow/" + image, bytes);
 	}
 	LIO_CHECK(make_sparse_file(image, bytes));
@@ -119,7 +113,7 @@ Status LiveHandler::kill9()
 {
 	LIO_CHECK(process().kill(SIGKILL));
 	LIO_CHECK(process().wait(seconds(60)));
-	return {};
+	return server_ == Server::tcmu_runner ? repair_qcow(image_) : Status();
 }
 
 Status LiveHandler::stop()
@@ -142,7 +136,8 @@ Result<ServedDisk> ServedDisk::create(Server server, const std::string &name, ui
 	LIO_TRY(BackstoreSpec spec, make_spec(server, name, dir / "image", bytes));
 	spec.attribs = std::move(attribs);
 	spec.control.insert(spec.control.end(), control.begin(), control.end());
-	ServedDisk served{std::move(dir), std::make_unique<LiveHandler>(server, name), {}};
+	auto handler = std::make_unique<LiveHandler>(server, name, dir / "image");
+	ServedDisk served{std::move(dir), std::move(handler), {}};
 	LIO_CHECK(served.handler->start());
 	LIO_TRY(LoopDisk disk, LoopDisk::create(spec));
 	served.disk.emplace(std::move(disk));

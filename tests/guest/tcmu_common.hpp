@@ -21,17 +21,20 @@ enum class Server { tcmu_file, tcmu_runner };
 /// A handler program for one backstore, started and killed as often as a test likes.
 class LiveHandler {
 	Server server_;
-	std::string backstore_;
+	std::string backstore_, image_;
 	std::optional<Process> file_;
 	std::optional<TcmuRunner> runner_;
 
 public:
-	LiveHandler(Server server, std::string backstore) : server_(server), backstore_(std::move(backstore)) {}
+	LiveHandler(Server server, std::string backstore, std::string image)
+		: server_(server), backstore_(std::move(backstore)), image_(std::move(image))
+	{}
 
 	/// Begin to run; with tcmu-runner back when it has adopted its devices.
 	Status start();
 	/// It has the backstore's device open.
 	Status wait_owns(milliseconds limit = seconds(30));
+	/// tcmu-runner's image is ready for the next one afterwards.
 	Status kill9();
 	Status stop();
 	std::string output() const;

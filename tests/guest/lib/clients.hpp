@@ -40,6 +40,9 @@ private:
 	explicit TcmuRunner(Process p) : process_(std::move(p)) {}
 };
 
+/// Mends the tables of the qcow2 image that a killed tcmu-runner had; before the next one starts.
+Status repair_qcow(const std::string &image);
+
 /// Has @pid the device @node open?
 bool process_has_open(pid_t pid, const std::string &node);
 
