@@ -72,7 +72,7 @@ check: check-modules user
 
 ## make check-long     the same with the full counts, and the tests of the installation (hours)
 check-long: check-modules user
-	@$(BUILD)/user/bin/lio-check --tier long $(if $(KERNEL_ASKED),--kernel $(KERNEL_ASKED)) $(TESTS)
+	@$(BUILD)/user/bin/lio-check --tier long --record tests/results-long.json $(if $(KERNEL_ASKED),--kernel $(KERNEL_ASKED)) $(TESTS)
 
 ## make bench          instructions per I/O, ours beside stock and ublk
 bench: KERNEL_ASKED := $(or $(KERNEL),6.12)

@@ -72,6 +72,7 @@ TEST(Cycle, LoadConfigureIoKillClearUnload)
 	for (unsigned i = 0; i < warm_up; i++)
 		ASSERT_NO_FATAL_FAILURE(one_cycle(tmp / "image"));
 	const uint64_t half = count(4, 100);
+	RecordProperty("cycles", std::to_string(2 * half));
 	std::vector<Snapshot> snapshots;
 	for (uint64_t i = 0;; i++) {
 		SCOPED_TRACE(i);

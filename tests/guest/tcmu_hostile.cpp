@@ -100,6 +100,7 @@ protected:
 	void suffer(const std::string &mode, uint64_t mutations)
 	{
 		SCOPED_TRACE(mode);
+		RecordProperty(mode + "-mutations", std::to_string(mutations));
 		ASSERT_OK(victim_->handler->stop());
 		ASSERT_NO_FATAL_FAILURE(start_senders());
 		ASSERT_OK_AND_ASSIGN(Exit hostile,

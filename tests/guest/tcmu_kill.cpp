@@ -73,6 +73,7 @@ void verify_with_kills(Server server, uint64_t kills)
 			     ServedDisk::create(server, "killed", disk_bytes, {{"cmd_time_out", "60"}},
 						{"hw_max_sectors=8192"}));
 	ASSERT_OK_AND_ASSIGN(std::string node, served.disk->lun.block_node());
+	testing::Test::RecordProperty("kills", std::to_string(kills));
 	unsigned runs = 0;
 	// Every load runs at least once, and they go on until all kills are done.
 	for (size_t i = 0; i < std::size(loads) || kills > 0; i++) {

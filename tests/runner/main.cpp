@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "file.hpp"
+#include "record.hpp"
 #include "run_jobs.hpp"
 
 namespace {
@@ -60,7 +61,7 @@ int main(int argc, char **argv)
 		     "Exit status: 0 all well, 1 something failed, 2 it could not be run."};
 	Settings settings;
 	Selection selection;
-	std::string patterns, kernels;
+	std::string patterns, kernels, record;
 	bool list = false;
 	settings.tree = find_tree();
 	app.add_option("groups", patterns, "globs of group names, comma separated, each NAME or NAME:GTEST-FILTER");
@@ -70,6 +71,7 @@ int main(int argc, char **argv)
 	app.add_option("--jobs,-j", settings.parallel, "boots side by side")->check(CLI::Range(1u, 16u));
 	app.add_option("--seed", settings.seed, "seed for every test binary");
 	app.add_option("--results", settings.results, "where logs and files go (default: build/results)");
+	app.add_option("--record", record, "put the results into this file afterwards");
 	app.add_flag("--list", list, "only list the groups");
 	CLI11_PARSE(app, argc, argv);
 
@@ -95,5 +97,9 @@ int main(int argc, char **argv)
 	auto outcomes = run_jobs(*jobs, settings);
 	if (!outcomes)
 		return fail(outcomes.error());
-	return print_summary(*jobs, *outcomes) ? 0 : 1;
+	bool good = print_summary(*jobs, *outcomes);
+	if (!record.empty())
+		if (auto kept = update_record(settings.results, record); !kept)
+			return fail(kept.error());
+	return good ? 0 : 1;
 }
