@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 // Filesystems on loopback LUNs of this very machine, in little memory: writing back their pages
 // must not wait for itself. Booted with --mem 512 and two --disk.
-#include <cstdlib>
-#include <sstream>
-
 #include "block_io.hpp"
 #include "loopback.hpp"
 #include "pattern.hpp"
+#include "pressure.hpp"
 #include "process.hpp"
 #include "sg.hpp"
 #include "system.hpp"
@@ -19,63 +17,19 @@ constexpr uint64_t lun_bytes = 768 << 20;
 constexpr uint64_t file_bytes = 128 << 20;
 constexpr int files = 4; // together more than the guest's memory
 
-Result<std::string> scratch_disk(unsigned index)
-{
-	const char *disks = std::getenv("LAB_DISKS");
-	std::istringstream names(disks ? disks : "");
-	std::string name;
-	for (unsigned i = 0; i <= index; i++)
-		if (!(names >> name))
-			return Error{ENODEV, "LAB_DISKS", "find scratch disk " + std::to_string(index)};
-	return name;
-}
-
-Result<uint64_t> memory_bytes()
-{
-	LIO_TRY(std::string text, read_file("/proc/meminfo"));
-	std::istringstream in(text);
-	std::string key;
-	uint64_t kib = 0;
-	in >> key >> kib;
-	return kib * 1024;
-}
-
-/// ext4 on @node, mounted with online discard.
-Result<Mount> make_ext4(const std::string &node, const std::string &dir)
-{
-	LIO_CHECK(run_ok({"mkfs.ext4", "-q", "-F", node}, seconds(120)));
-	LIO_CHECK(make_dirs(dir));
-	return Mount::create(node, dir, "ext4", "discard");
-}
-
 /// More buffered data than there is memory, from several processes, with fsync and fstrim
 /// meanwhile; then two of the files are removed and written again.
 void fill_twice(const Mount &fs)
 {
 	for (int round = 0; round < 2; round++) {
-		std::vector<Process> writers;
-		const int count = round ? 2 : files;
-		for (int i = 0; i < count; i++) {
-			ASSERT_OK_AND_ASSIGN(Process p, Process::fork_body("writer", [&, i] {
-				std::string path = fs.path() + "/file" + std::to_string(i);
-				if (!make_sparse_file(path, file_bytes))
-					return 1;
-				auto file = BlockFile::open(path, false);
-				return file && file->write_pattern(0, file_bytes, static_cast<uint64_t>(round)) ? 0 : 2;
-			}));
-			writers.push_back(std::move(p));
-		}
+		PatternFiles written(fs.path(), round ? 2 : files, file_bytes);
+		ASSERT_OK_AND_ASSIGN(auto writers, written.start_writers(static_cast<uint64_t>(round)));
 		ASSERT_OK(run_ok({"fstrim", fs.path()}, seconds(300)));
 		for (Process &p : writers) {
 			ASSERT_OK_AND_ASSIGN(int status, p.wait(seconds(300)));
 			EXPECT_EQ(status, 0);
 		}
-		ASSERT_OK(write_value("/proc/sys/vm/drop_caches", "3"));
-		for (int i = 0; i < count; i++) {
-			std::string path = fs.path() + "/file" + std::to_string(i);
-			ASSERT_OK_AND_ASSIGN(BlockFile file, BlockFile::open(path, false));
-			EXPECT_OK(file.verify_pattern(0, file_bytes, static_cast<uint64_t>(round)));
-		}
+		ASSERT_OK(written.verify(static_cast<uint64_t>(round)));
 		ASSERT_OK(run_ok({"rm", fs.path() + "/file0", fs.path() + "/file1"}));
 	}
 }
@@ -137,7 +91,7 @@ void write_under_pressure(const BackstoreSpec &spec, const BackstoreSpec &beside
 	ASSERT_OK_AND_ASSIGN(std::string sg, lun.sg_node());
 	ASSERT_OK_AND_ASSIGN(Process caw, compare_and_write_forever(sg));
 	ASSERT_OK_AND_ASSIGN(TempDir dir, TempDir::create());
-	ASSERT_OK_AND_ASSIGN(Mount fs, make_ext4(node, dir / "mnt"));
+	ASSERT_OK_AND_ASSIGN(Mount fs, make_ext4(node, dir / "mnt", "discard"));
 	fill_twice(fs);
 	EXPECT_TRUE(caw.running()) << caw.output();
 	ASSERT_OK(fs.unmount());
@@ -157,7 +111,7 @@ TEST(LoopReclaim, BufferedFile)
 {
 	ASSERT_OK_AND_ASSIGN(std::string disk, scratch_disk(0));
 	ASSERT_OK_AND_ASSIGN(TempDir dir, TempDir::create());
-	ASSERT_OK_AND_ASSIGN(Mount lower, make_ext4(disk, dir / "lower"));
+	ASSERT_OK_AND_ASSIGN(Mount lower, make_ext4(disk, dir / "lower", "discard"));
 	write_under_pressure(fileio_spec("f", lower.path() + "/image", lun_bytes, true),
 			     fileio_spec("g", lower.path() + "/other", 16 << 20, true));
 }
@@ -166,7 +120,7 @@ TEST(LoopReclaim, File)
 {
 	ASSERT_OK_AND_ASSIGN(std::string disk, scratch_disk(0));
 	ASSERT_OK_AND_ASSIGN(TempDir dir, TempDir::create());
-	ASSERT_OK_AND_ASSIGN(Mount lower, make_ext4(disk, dir / "lower"));
+	ASSERT_OK_AND_ASSIGN(Mount lower, make_ext4(disk, dir / "lower", "discard"));
 	write_under_pressure(fileio_spec("f", lower.path() + "/image", lun_bytes, false),
 			     fileio_spec("g", lower.path() + "/other", 16 << 20, false));
 }

@@ -37,6 +37,7 @@ public:
 	/// tcmu-runner's image is ready for the next one afterwards.
 	Status kill9();
 	Status stop();
+	bool running() { return process().running(); }
 	std::string output() const;
 
 private:
