@@ -6,7 +6,10 @@
 
 /* Commands to logical units that are probed but not configured. */
 struct workqueue_struct *tcm_loop_wq;
-/* Scans and removals. They wait, for earlier ones too. */
+/*
+ * Scans and removals. They wait, for earlier ones too, and for the driver core's
+ * work items, which need memory: no queue for what reclaim needs.
+ */
 struct workqueue_struct *tcm_loop_slow_wq;
 /* Aborts of late commands: sent without waiting. */
 struct workqueue_struct *tcm_loop_recovery_wq;
@@ -36,8 +39,7 @@ static void free_workqueues(void)
 static int __init alloc_workqueues(void)
 {
 	tcm_loop_wq = alloc_workqueue("tcm_loop", WQ_MEM_RECLAIM, 0);
-	tcm_loop_slow_wq = alloc_workqueue("tcm_loop_slow", WQ_UNBOUND | WQ_MEM_RECLAIM,
-					   WQ_MAX_ACTIVE);
+	tcm_loop_slow_wq = alloc_workqueue("tcm_loop_slow", WQ_UNBOUND, WQ_MAX_ACTIVE);
 	tcm_loop_recovery_wq = alloc_workqueue("tcm_loop_recovery", WQ_MEM_RECLAIM, 0);
 	if (tcm_loop_wq && tcm_loop_slow_wq && tcm_loop_recovery_wq)
 		return 0;
