@@ -138,6 +138,7 @@ free:
 /* Backs one more slot and appends it to @chain. */
 static int tcmu_data_grow_one(struct tcmu_dev *dev, struct tcmu_chain *chain)
 {
+	struct tcmu_chain unbacked = TCMU_EMPTY_CHAIN;
 	struct tcmu_data *data = &dev->data;
 	u32 slot;
 	int err;
@@ -156,7 +157,8 @@ static int tcmu_data_grow_one(struct tcmu_dev *dev, struct tcmu_chain *chain)
 	return 0;
 
 retire:
-	tcmu_pool_retire(&data->slots, slot);
+	tcmu_pool_append(&data->slots, &unbacked, slot);
+	tcmu_pool_retire(&data->slots, &unbacked);
 uncharge:
 	tcmu_memory_uncharge(data->slot_pages);
 	return err;
@@ -234,17 +236,17 @@ static u32 tcmu_data_shrink_batch(struct tcmu_dev *dev, u32 keep, u32 max)
 {
 	struct tcmu_data *data = &dev->data;
 	struct tcmu_chain chain;
-	u32 i, j, slot, next;
+	u32 i, j, slot = TCMU_NONE;
 
 	guard(mutex)(&dev->open_lock);
 	guard(mutex)(&dev->grow_lock);
 	tcmu_data_take_excess(dev, keep, max, &chain);
-	for (i = 0, slot = chain.first; i < chain.count; i++, slot = next) {
-		next = tcmu_pool_next(&data->slots, slot);
+	for (i = 0; i < chain.count; i++) {
+		slot = i ? tcmu_pool_next(&data->slots, slot) : chain.first;
 		for (j = 0; j < data->slot_pages; j++)
 			tcmu_data_unback_page(dev, (unsigned long)slot * data->slot_pages + j);
-		tcmu_pool_retire(&data->slots, slot);
 	}
+	tcmu_pool_retire(&data->slots, &chain);
 	tcmu_memory_uncharge(chain.count * data->slot_pages);
 	return chain.count;
 }

@@ -128,16 +128,19 @@ u32 tcmu_pool_draw(struct tcmu_pool *pool)
 }
 
 /**
- * tcmu_pool_retire - make an index unbacked
+ * tcmu_pool_retire - make a chain unbacked
  * @pool:	the pool
- * @index:	an index that the caller took or drew
+ * @chain:	indexes that the caller took or drew, may be empty; drawn next, in the
+ *		same order, so that what was one run is one again
  *
  * Context: any, under the lock for growth.
  */
-void tcmu_pool_retire(struct tcmu_pool *pool, u32 index)
+void tcmu_pool_retire(struct tcmu_pool *pool, const struct tcmu_chain *chain)
 {
-	*tcmu_pool_link(pool, index) = pool->spare;
-	pool->spare = index;
+	if (!chain->count)
+		return;
+	*tcmu_pool_link(pool, chain->last) = pool->spare;
+	pool->spare = chain->first;
 }
 
 /**

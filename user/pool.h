@@ -68,7 +68,7 @@ void tcmu_pool_destroy(struct tcmu_pool *pool);
 bool tcmu_pool_take(struct tcmu_pool *pool, u32 count, struct tcmu_chain *chain);
 void tcmu_pool_put(struct tcmu_pool *pool, const struct tcmu_chain *chain);
 u32 tcmu_pool_draw(struct tcmu_pool *pool);
-void tcmu_pool_retire(struct tcmu_pool *pool, u32 index);
+void tcmu_pool_retire(struct tcmu_pool *pool, const struct tcmu_chain *chain);
 void tcmu_pool_append(struct tcmu_pool *pool, struct tcmu_chain *chain, u32 index);
 
 static inline u32 *tcmu_pool_link(const struct tcmu_pool *pool, u32 index)

@@ -168,9 +168,13 @@ TEST_F(Pool, RetiredIndexesAreDrawnBeforeFreshOnes)
 	ASSERT_EQ(tcmu_pool_init(&pool, 5), 0);
 	for (u32 i = 0; i < 4; i++)
 		ASSERT_EQ(tcmu_pool_draw(&pool), i);
-	for (u32 i : {2u, 0u, 3u})
-		tcmu_pool_retire(&pool, i);
-	for (u32 expected : {3u, 0u, 2u, 4u, TCMU_NONE})
+	for (const Indexes &indexes : {Indexes{2, 0}, Indexes{}, Indexes{3, 1}}) {
+		tcmu_chain chain = empty_chain;
+		for (u32 i : indexes)
+			tcmu_pool_append(&pool, &chain, i);
+		tcmu_pool_retire(&pool, &chain);
+	}
+	for (u32 expected : {3u, 1u, 2u, 0u, 4u, TCMU_NONE})
 		EXPECT_EQ(tcmu_pool_draw(&pool), expected);
 }
 
@@ -337,10 +341,9 @@ private:
 	{
 		if (taken_.empty())
 			return;
-		for (u32 index : pick().indexes) {
-			tcmu_pool_retire(pool_, index);
-			model_.spare.push_back(index);
-		}
+		Taken t = pick();
+		tcmu_pool_retire(pool_, &t.chain);
+		model_.spare.insert(model_.spare.end(), t.indexes.rbegin(), t.indexes.rend());
 	}
 
 	void compare(const Taken &t)
