@@ -80,7 +80,9 @@ static void __exit tcm_loop_exit(void)
 }
 
 MODULE_DESCRIPTION("TCM loopback virtual Linux/SCSI fabric module");
-MODULE_AUTHOR("LIO target module set");
+MODULE_AUTHOR("The LIO target module set project");
 MODULE_LICENSE("GPL");
+/* Without one DKMS takes the module for the same as the distribution's. */
+MODULE_VERSION("0.1");
 module_init(tcm_loop_init);
 module_exit(tcm_loop_exit);
