@@ -64,7 +64,8 @@ protected:
 		expect_dmesg("^victim: ", Need::optional);
 		// What the initiator makes of garbage sense data.
 		expect_dmesg("^sd 1:0:1:0: (Power-on or device reset occurred|Device offlined - not ready)", Need::optional);
-		expect_dmesg("^sd 1:0:1:0: (LUN assignments|Inquiry data|Mode parameters|Warning! Received)", Need::optional);
+		expect_dmesg("^sd 1:0:1:0: (LUN assignments|Inquiry data|Mode parameters|Parameters|"
+			     "Capacity data|Asymmetric access state|Warning! Received)", Need::optional);
 		ASSERT_OK_AND_ASSIGN(ServedDisk other, ServedDisk::create(Server::tcmu_file, "other", disk_bytes));
 		other_.emplace(std::move(other));
 		ASSERT_OK_AND_ASSIGN(ServedDisk victim, ServedDisk::create(Server::tcmu_file, "victim", disk_bytes,
