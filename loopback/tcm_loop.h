@@ -34,6 +34,8 @@
 #include <target/target_core_base.h>
 #include <target/target_core_fabric.h>
 
+#include "route.h"
+
 #define TCM_LOOP_WWN_LEN	256
 /* SCSI target ids of a host; a tpgt_N with a larger N is refused. */
 #define TCM_LOOP_TPGS		32
@@ -136,20 +138,6 @@ struct tcm_loop_nexus {
 	struct se_session		*se_sess;
 	struct tcm_loop_tpg		*tpg;
 	struct tcm_loop_teardown	teardown;
-};
-
-/* What serves a LUN: decides who may submit to it (route.c). */
-enum tcm_loop_backend {
-	TCM_LOOP_BE_OTHER,
-	TCM_LOOP_BE_RAMDISK,
-	TCM_LOOP_BE_USER,
-	TCM_LOOP_BE_IBLOCK,
-};
-
-enum tcm_loop_route {
-	TCM_LOOP_ROUTE_DIRECT,	/* in the caller's context */
-	TCM_LOOP_ROUTE_BATCH,	/* with others, one after the other */
-	TCM_LOOP_ROUTE_WORK,	/* in a work item of its own: it may wait */
 };
 
 /**
@@ -364,12 +352,6 @@ void tcm_loop_pre_unlink(struct se_portal_group *se_tpg, struct se_lun *se_lun);
 struct tcm_loop_link *tcm_loop_link_find(struct tcm_loop_tpg *tpg, u64 number);
 void tcm_loop_link_get(struct tcm_loop_link *link);
 void tcm_loop_link_put(struct tcm_loop_link *link);
-
-/* route.c */
-enum tcm_loop_backend tcm_loop_backend_of(const struct se_device *dev);
-bool tcm_loop_can_fence(const struct tcm_loop_lun *lun);
-enum tcm_loop_route tcm_loop_route(const struct tcm_loop_lun *lun,
-				   const struct scsi_cmnd *sc, bool may_sleep);
 
 /* queue.c */
 int tcm_loop_init_cmd_priv(struct Scsi_Host *shost, struct scsi_cmnd *sc);

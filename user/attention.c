@@ -74,7 +74,9 @@ static bool tcmu_take_attention(struct tcmu_dev *dev, const struct se_cmd *se_cm
 	guard(rcu)();
 	hlist_for_each_entry_rcu(nexus, &nacl->lun_entry_hlist, link)
 		if (nexus->mapped_lun == se_cmd->orig_fe_lun)
-			return xa_erase(&dev->attentions, (unsigned long)nexus);
+			/* A nexus that left untold keeps others coming here: no lock for them. */
+			return xa_load(&dev->attentions, (unsigned long)nexus) &&
+			       xa_erase(&dev->attentions, (unsigned long)nexus);
 	return false;
 }
 

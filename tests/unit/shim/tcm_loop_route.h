@@ -10,18 +10,7 @@
 #include <scsi/scsi_proto.h>
 #include <target/target_core_base.h>
 
-enum tcm_loop_backend {
-	TCM_LOOP_BE_OTHER,
-	TCM_LOOP_BE_RAMDISK,
-	TCM_LOOP_BE_USER,
-	TCM_LOOP_BE_IBLOCK,
-};
-
-enum tcm_loop_route {
-	TCM_LOOP_ROUTE_DIRECT,
-	TCM_LOOP_ROUTE_BATCH,
-	TCM_LOOP_ROUTE_WORK,
-};
+#include "../../../loopback/route.h"
 
 struct tcm_loop_link {
 	enum tcm_loop_backend backend;
@@ -40,10 +29,5 @@ static inline u16 get_unaligned_be16(const u8 *p)
 {
 	return (u16)(p[0] << 8 | p[1]);
 }
-
-enum tcm_loop_backend tcm_loop_backend_of(const struct se_device *dev);
-bool tcm_loop_can_fence(const struct tcm_loop_lun *lun);
-enum tcm_loop_route tcm_loop_route(const struct tcm_loop_lun *lun, const struct scsi_cmnd *sc,
-				   bool may_sleep);
 
 #endif /* TCM_LOOP_H */
