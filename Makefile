@@ -45,12 +45,17 @@ setup:
 
 # Built in a copy of the sources, so that kernels do not share object files.
 modules: setup
+ifneq ($(filter %-debug,$(KERNEL)),)
+	@echo "  MODULES $(KERNEL), inside its tree"
+	@$(LAB) build-in-tree $(KERNEL) $(CURDIR) $(CURDIR)/$(BUILD)/ko-$$($(LAB) release $(KERNEL))
+else
 	@kdir="$(kdir)"; [[ -e $$kdir/Makefile ]] || { echo "no kernel build directory for '$(or $(KDIR),$(KERNEL),running kernel)'" >&2; exit 1; }; \
 	release=$$(sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' "$$kdir/include/generated/utsrelease.h"); stage=$(BUILD)/ko-$$release; mkdir -p $$stage; \
 	exec 9>$$stage.lock; flock 9; \
 	find $$stage -type f \( -name '*.[ch]' ! -name '*.mod.c' -o -name Kbuild -o -name Makefile -o -name Kconfig \) -delete; \
 	tar -c $(KO_SOURCES) | tar -x -C $$stage; \
 	echo "  MODULES $$release"; $(MAKE) --no-print-directory -C "$$kdir" M=$(CURDIR)/$$stage W=$(or $(W),1) $(if $(C),C=$(C)) modules
+endif
 
 user: setup
 	@[[ -e $(BUILD)/user/build.ninja ]] || cmake -S . -B $(BUILD)/user -G Ninja >/dev/null

@@ -20,6 +20,7 @@ initrd_build() {
 	mkdir -p "$stage"/{bin,dev,proc,sys,root,modules} "$tmp/root/lib/modules"
 	ln -s "$modules" "$tmp/root/lib/modules/$release"
 	list=$(boot_modules "$tmp/root" "$release")
+	: >"$stage/modules/order"
 	for module in $list; do
 		cp "$module" "$stage/modules"
 		echo "${module##*/}" >>"$stage/modules/order"
@@ -79,6 +80,8 @@ qemu_kernel() {
 	[[ $OPT_KERNEL != *-rt ]] || panic=2
 	args="quiet loglevel=5 panic=$panic tsc=reliable no_timer_check mitigations=off cryptomgr.notests"
 
+	# QEMU's interrupt routing is a program in ACPI's language, which takes minutes with sanitizers; MSI needs none.
+	if is_debug_kernel "$OPT_KERNEL"; then args+=" pci=noacpi page_poison=1"; fi
 	if [[ -n $OPT_ICOUNT ]]; then
 		args+=" sysctl.kernel.hung_task_timeout_secs=0"
 	else

@@ -36,6 +36,11 @@ headers_make() {
 headers_kdir() {
 	local packages dir
 
+	if is_debug_kernel "$1"; then
+		dir=$(kernel_dir "$1")
+		echo "$dir/tree"
+		return
+	fi
 	packages=$(remembered "headers-$1" headers_packages "$(kernel_meta "$1")")
 	dir=$LAB_CACHE/headers/$(key "$packages" "$(file_sum "$LAB_DIR/headers.sh")")
 	if [[ ! -d $dir ]]; then

@@ -7,6 +7,7 @@ declare -A KERNEL_META=(
 	[6.1]=linux-image-amd64
 	[6.12-rt]=linux-image-6.12-rt-amd64
 	[6.1-rt]=linux-image-rt-amd64
+	[6.12-debug]=linux-source-6.12
 )
 
 # Trees that nothing here uses; what is kept beside the target's own are the transports of its fabrics
@@ -29,7 +30,13 @@ kernel_name() {
 
 kernel_meta() { echo "${KERNEL_META[$1]}"; }
 
-kernel_package() { apt_versions "$(apt_depends "$1" | grep -m 1 -E '^linux-image-[0-9]')"; }
+# An image's meta package depends on the image; a source is what it says.
+kernel_package() {
+	case $1 in
+	linux-source-*) apt_versions "$1" ;;
+	*) apt_versions "$(apt_depends "$1" | grep -m 1 -E '^linux-image-[0-9]')" ;;
+	esac
+}
 
 # The real package behind a kernel's name, as NAME=VERSION.
 kernel_resolve() { remembered "kernel-$1" kernel_package "$(kernel_meta "$1")"; }
@@ -38,6 +45,10 @@ kernel_release() {
 	local package
 
 	package=$(kernel_resolve "$1")
+	if is_debug_kernel "$1"; then
+		debug_release "$package"
+		return
+	fi
 	package=${package%%=*}
 	echo "${package#linux-image-}"
 }
@@ -108,11 +119,17 @@ kernel_disk() {
 	rm -rf -- "$stage"
 }
 
-# Prints the cache entry of a kernel: vmlinuz vmlinux config modules/ modules.ext4.
+# Prints the cache entry of a kernel: vmlinux config modules/ modules.ext4, and of the sanitizer kernel its tree.
 kernel_dir() {
 	local package dir
 
 	package=$(kernel_resolve "$1")
+	if is_debug_kernel "$1"; then
+		dir=$LAB_CACHE/kernels/$(key "$package" "$(file_sum "$LAB_DIR"/debug{_kernel.sh,.config})" "$(gcc --version | head -n 1)")
+		cache_make "$dir" debug_build "$package"
+		echo "$dir"
+		return
+	fi
 	dir=$LAB_CACHE/kernels/$(key "$package" "$(file_sum "$LAB_DIR/kernel.sh")")
 	[[ -d $dir ]] || say "fetching kernel $1 (${package/=/ })"
 	cache_make "$dir" kernel_build "$package"

@@ -355,6 +355,6 @@ lab_prepare() {
 	done
 	image_file >/dev/null
 	cache_trim headers 6
-	cache_trim kernels 4
+	cache_trim kernels 6
 	cache_trim images 2
 }

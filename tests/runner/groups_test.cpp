@@ -25,6 +25,17 @@ TEST(Groups, CheckTierOnEveryKernel)
 	EXPECT_EQ(jobs[1].timeout, 100u);
 }
 
+TEST(Groups, DebugTierOnTheSanitizerKernel)
+{
+	ASSERT_OK_AND_ASSIGN(auto groups, parse_groups(table));
+	Selection s;
+	s.tier = "debug";
+	ASSERT_OK_AND_ASSIGN(auto jobs, select_jobs(groups, s));
+	ASSERT_EQ(jobs.size(), 2u);
+	EXPECT_EQ(jobs[0].name(), "unit");
+	EXPECT_EQ(jobs[1].name(), "stock@6.12-debug");
+}
+
 TEST(Groups, DependenciesComeAlongAndFirst)
 {
 	ASSERT_OK_AND_ASSIGN(auto groups, parse_groups(table));

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <optional>
 
+#include "kmemleak.hpp"
 #include "kmsg.hpp"
 #include "module.hpp"
 #include "seed.hpp"
@@ -63,10 +64,28 @@ std::string full_name(const testing::TestInfo &info)
 	return std::string(info.test_suite_name()) + "." + info.name();
 }
 
+TestTimes &test_times()
+{
+	static TestTimes times;
+	return times;
+}
+
+/// On a kernel that looks for leaks: whose they are is told by their time.
+void note_start(const testing::TestInfo &info)
+{
+	if (!have_kmemleak())
+		return;
+	if (auto now = jiffies_now())
+		test_times().begin(*now, full_name(info));
+	else
+		ADD_FAILURE() << now.error();
+}
+
 /// Brackets every test with the judgement of the kernel's log.
 class LogListener : public testing::EmptyTestEventListener {
-	void OnTestStart(const testing::TestInfo &) override
+	void OnTestStart(const testing::TestInfo &info) override
 	{
+		note_start(info);
 		// What suite set-ups and stragglers logged has nobody's leave.
 		kernel_log().judge.clear();
 		fail_with(judge_new_lines(), "before the test");
@@ -120,6 +139,9 @@ Totals add_up()
 		t.complaints.push_back("a failure outside of tests");
 	if (t.passed + t.failed + t.skipped == 0)
 		t.complaints.push_back("no test ran");
+	if (have_kmemleak())
+		for (const auto &leak : find_leaks(test_times()))
+			t.complaints.push_back(leak);
 	for (const auto &line : judge_new_lines())
 		t.complaints.push_back("dmesg after the tests: " + line);
 	return t;

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Our modules built inside the sanitizer kernel's tree, where they stand in for the kernel's own in drivers/target.
+# The tree is the one thing in the cache that changes: our files go into it for each build, under a lock, by
+# content, so that make sees just what differs.
+
+# Folders and files of drivers/target that ours replace.
+INTREE_OURS=(user loopback)
+INTREE_MODULES=(user/target_core_user loopback/tcm_loop)
+
+# A file is replaced only when its content is another: make goes by time stamps.
+put_file() {
+	cmp -s -- "$1" "$2" || { mkdir -p "$(dirname "$2")"; cp -- "$1" "$2.tmp.$$"; mv -- "$2.tmp.$$" "$2"; }
+}
+
+# put_tree FROM TO: sources only; what FROM lacks goes, what was built stays.
+put_tree() {
+	local from=$1 to=$2 file
+
+	while read -r file; do
+		put_file "$from/$file" "$to/$file"
+	done < <(cd "$from" && find . -type f ! -name '*.o' ! -name '*.ko' -printf '%P\n')
+	while read -r file; do
+		[[ -e $from/$file ]] || rm -f -- "$to/$file"
+	done < <(cd "$to" && find . -type f \( -name '*.[ch]' ! -name '*.mod.c' -o -name Makefile -o -name Kbuild -o -name Kconfig \) -printf '%P\n')
+}
+
+# The parts of the kernel's own Kconfig and Makefile that are about what is not ours yet.
+intree_kconfig() {
+	awk '/^config / { skip = ($2 == "TCM_USER2") } /^(source|endif|menu|if)/ { skip = 0 }
+		!skip && !/target\/loopback\/Kconfig/' "$1"
+}
+
+# in our folders: warnings are errors; what is executed is counted; addresses have lines
+INTREE_FLAGS='
+# added by the lab
+ccflags-y += -Werror -g
+GCOV_PROFILE := y
+KCOV_INSTRUMENT := y'
+
+# intree_stage SOURCES TARGET STAGE: drivers/target as it should be: the kernel's with ours in its place.
+intree_stage() {
+	local sources=$1 target=$2 stage=$3 part
+
+	cp -a "$target" "$stage"
+	for part in "${INTREE_OURS[@]}"; do
+		rm -rf -- "${stage:?}/$part"
+		cp -a "$sources/$part" "$stage/$part"
+		echo "$INTREE_FLAGS" >>"$stage/$part/Makefile"
+	done
+	cp -a "$sources"/*.c "$sources/include" "$stage"
+	{ intree_kconfig "$target/Kconfig"; sed '1,/^$/d' "$sources/Kconfig"; } >"$stage/Kconfig"
+	{ cat "$sources/Kbuild"; grep -vE 'CONFIG_(TCM_USER2|LOOPBACK_TARGET)\)' "$target/Makefile"; } >"$stage/Kbuild"
+	rm -f -- "$stage/Makefile"
+}
+
+# intree_build KERNEL SOURCES OUT: the modules of the sources, built inside the kernel's tree, with what gcov needs.
+intree_build() {
+	local kernel=$1 sources=$2 out=$3 dir tree lock stage targets
+
+	dir=$(kernel_dir "$kernel")
+	tree=$dir/tree
+	exec {lock}>"$dir.build.lock"
+	flock "$lock"
+	stage=$(mktemp -d)
+	intree_stage "$sources" "$dir/target" "$stage/target"
+	put_tree "$stage/target" "$tree/drivers/target"
+	rm -f -- "$tree/drivers/target/Makefile"
+	rm -rf -- "$stage"
+	mkdir -p "$out"
+	targets=("${INTREE_MODULES[@]/#/drivers/target/}")
+	# Single modules do not know the symbols of the others: loading them will tell.
+	debug_make "$tree" "$out/build.log" KBUILD_MODPOST_WARN=1 W=1e C=1 CF=-Wsparse-error "${targets[@]/%/.ko}"
+	find "$out" \( -name '*.ko' -o -name '*.gcno' \) -delete
+	(cd "$tree/drivers/target" && find . -name '*.gcno' -print0 | tar -c --null -T - "${INTREE_MODULES[@]/%/.ko}") |
+		tar -x -C "$out"
+	exec {lock}>&-
+}
