@@ -29,7 +29,7 @@ KERNEL := 6.12
 kdir = $(shell $(LAB) kdir $(KERNEL))
 endif
 
-.PHONY: all modules user setup demo check-modules check check-long bench shell install uninstall clean help
+.PHONY: all modules user setup demo check-modules check check-debug check-long bench shell install uninstall clean help
 
 all: modules user
 
@@ -74,6 +74,12 @@ check-modules: setup
 ## make check          the tests, on the host and in guests with both kernels; TESTS=..., KERNEL=...
 check: check-modules user
 	@$(BUILD)/user/bin/lio-check $(if $(KERNEL_ASKED),--kernel $(KERNEL_ASKED)) $(TESTS)
+
+## make check-debug    the guest tests, faults, fuzzers and races with a sanitizer kernel; TESTS=...
+check-debug: LAB_KERNELS = 6.12-debug
+check-debug: check-modules user
+	@rm -rf $(BUILD)/results/*/gcov
+	@$(BUILD)/user/bin/lio-check --tier debug $(TESTS)
 
 ## make check-long     the same with the full counts, and the tests of the installation (hours)
 check-long: check-modules user

@@ -8,8 +8,8 @@
 
 namespace lio::coverage {
 
-/// Runs gcov over the counts (*.gcda) in each RESULTS/*/gcov, with the notes (*.gcno) of the build in @notes, and
+/// Runs gcov over the counts (*.gcda) and the compiler's notes beside them (*.gcno) in each RESULTS/*/gcov, and
 /// adds all up. ENOENT when there are none.
-Result<Lines> collect(const std::string &results, const std::string &notes);
+Result<Lines> collect(const std::string &results);
 
 } // namespace lio::coverage

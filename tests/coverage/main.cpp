@@ -17,7 +17,7 @@ using lio::test::read_file;
 constexpr double wanted_percent = 85;
 
 struct Options {
-	std::string tree, results, notes, record;
+	std::string tree, results, record;
 };
 
 void print_rows(const char *title, const std::vector<Row> &rows)
@@ -83,7 +83,7 @@ unsigned report(const std::vector<Row> &modules, const Lines &lines, const Judge
 
 Result<unsigned> run(const Options &o)
 {
-	LIO_TRY(Lines lines, collect(o.results, o.notes));
+	LIO_TRY(Lines lines, collect(o.results));
 	LIO_TRY(auto sources, read_sources(lines, o.tree));
 	LIO_TRY(std::string text, read_file(o.tree + "/tests/coverage/judged.json"));
 	LIO_TRY(auto judged, parse_judged(text));
@@ -102,7 +102,6 @@ int main(int argc, char **argv)
 		     "What never ran is listed in RESULTS/uncovered.txt."};
 	Options o;
 	app.add_option("--tree", o.tree, "our source tree")->required();
-	app.add_option("--notes", o.notes, "the compiler's notes of the build (*.gcno)")->required();
 	app.add_option("--record", o.record, "also write the figures into this file");
 	app.add_option("results", o.results, "what lio-check left (build/results)")->required();
 	CLI11_PARSE(app, argc, argv);

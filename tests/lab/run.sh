@@ -174,7 +174,8 @@ run_prepare() {
 	release=$(kernel_release "$OPT_KERNEL")
 	kernel=$(kernel_dir "$OPT_KERNEL")
 	image=$(image_file)
-	modules=$(modules_dir "$OPT_KERNEL" "${OPT_KODIR:-$REPO/build/ko-$release}" "$OPT_OURS")
+	OPT_KODIR=${OPT_KODIR:-$REPO/build/ko-$release}
+	modules=$(modules_dir "$OPT_KERNEL" "$OPT_KODIR" "$OPT_OURS")
 	initrd=$(initrd_file "$release" "$kernel")
 	cp "$modules/expected" "$RUN/expected"
 	mkdir "$stage"
@@ -282,8 +283,13 @@ run_end() {
 run_collect() {
 	[[ -n $OPT_OUT ]] || return 0
 	mkdir -p "$OPT_OUT"
+	rm -rf -- "${OPT_OUT:?}/gcov"
 	[[ ! -s $RUN/out.tar ]] || tar -C "$OPT_OUT" --no-same-owner -xf "$RUN/out.tar" || say "/out did not arrive whole"
 	cp "$RUN"/{console,dmesg}.log "$OPT_OUT"
+	# Counts mean something with the compiler's notes of the same build only.
+	if [[ -d $OPT_OUT/gcov ]]; then
+		(cd "$OPT_KODIR" && find . -name '*.gcno' -print0 | tar --null -T - -c) | tar -C "$OPT_OUT/gcov" -x
+	fi
 }
 
 # The console from the first complaint on, or its end. What did not reach it may be in the kernel's buffer.
