@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+// LUNs, WWNs, TPGs and nexuses that come and go.
+#include <unistd.h>
+
+#include "stress_stage.hpp"
+
+namespace lio::test {
+
+namespace {
+
+Status link_to(const std::string &target, const std::string &path)
+{
+	return symlink(target.c_str(), path.c_str()) ? Status(sys_error(path, "symlink to " + target + " from")) : Status();
+}
+
+Status unlink_at(const std::string &path)
+{
+	return unlink(path.c_str()) ? Status(sys_error(path, "unlink")) : Status();
+}
+
+Status remove_at(const std::string &path)
+{
+	return rmdir(path.c_str()) ? Status(sys_error(path, "rmdir")) : Status();
+}
+
+Status link_slot(StressStage &stage, Random &random)
+{
+	const StressSlot &slot = stage.pick_slot(random);
+	std::string dir = stage.lun_dir(slot);
+	if (Status s = make_dir(dir); !s && s.code() != EEXIST)
+		return s;
+	LIO_CHECK(link_to(stage.disk(slot.disk).store->path(), dir + "/it"));
+	stage.set_linked(slot, true);
+	return {};
+}
+
+Status unlink_slot(StressStage &stage, Random &random)
+{
+	LIO_TRY(StressSlot slot, stage.pick_linked(random));
+	stage.set_linked(slot, false);
+	return unlink_at(stage.lun_dir(slot) + "/it");
+}
+
+Status remove_slot(StressStage &stage, Random &random)
+{
+	return remove_at(stage.lun_dir(stage.pick_slot(random)));
+}
+
+std::string any_wwn(Random &random)
+{
+	return fabric_dir() + "/" + pick(churned_wwns, random);
+}
+
+std::string any_tpg(Random &random)
+{
+	return any_wwn(random) + "/tpgt_" + std::to_string(1 + random() % 3);
+}
+
+/// With all that does not hold a LUN.
+Status remove_wwn(Random &random)
+{
+	std::string dir = any_wwn(random);
+	for (int tpgt = 1; tpgt <= 3; tpgt++)
+		(void)remove_at(dir + "/tpgt_" + std::to_string(tpgt));
+	return remove_at(dir);
+}
+
+Status make_nexus(Random &random)
+{
+	std::string tpg = any_tpg(random);
+	std::string wwn = tpg.substr(0, tpg.rfind('/'));
+	return write_value(tpg + "/nexus", wwn.substr(wwn.rfind('/') + 1));
+}
+
+Status link_churned(StressStage &stage, Random &random)
+{
+	std::string dir = any_tpg(random) + "/lun/lun_" + std::to_string(random() % 2);
+	if (Status s = make_dir(dir); !s && s.code() != EEXIST)
+		return s;
+	size_t disk = random() % 2 ? disk_ram : disk_steady;
+	return link_to(stage.disk(disk).store->path(), dir + "/it");
+}
+
+Status unlink_churned(Random &random)
+{
+	std::string dir = any_tpg(random) + "/lun/lun_" + std::to_string(random() % 2);
+	LIO_CHECK(unlink_at(dir + "/it"));
+	return remove_at(dir);
+}
+
+} // namespace
+
+void add_link_actors(StressEngine &engine, StressStage &stage)
+{
+	for (int n = 0; n < 2; n++)
+		engine.add("links-" + std::to_string(n), milliseconds(300),
+			   {{"link", 7, name_errors, [&](Random &r) { return link_slot(stage, r); }},
+			    {"unlink", 4, name_errors, [&](Random &r) { return unlink_slot(stage, r); }},
+			    {"lun-rmdir", 1, name_errors, [&](Random &r) { return remove_slot(stage, r); }}});
+	for (int n = 0; n < 2; n++)
+		engine.add("targets-" + std::to_string(n), milliseconds(100),
+			   {{"wwn-mkdir", 3, name_errors, [](Random &r) { return make_dir(any_wwn(r)); }},
+			    {"wwn-rmdir", 1, name_errors, [](Random &r) { return remove_wwn(r); }},
+			    {"tpg-mkdir", 4, name_errors, [](Random &r) { return make_dir(any_tpg(r)); }},
+			    {"tpg-rmdir", 4, name_errors, [](Random &r) { return remove_at(any_tpg(r)); }},
+			    {"nexus-make", 4, name_errors, [](Random &r) { return make_nexus(r); }},
+			    {"nexus-drop", 2, name_errors, [](Random &r) { return write_value(any_tpg(r) + "/nexus", "NULL"); }},
+			    {"churn-link", 3, name_errors, [&](Random &r) { return link_churned(stage, r); }},
+			    {"churn-unlink", 4, name_errors, [](Random &r) { return unlink_churned(r); }}});
+}
+
+} // namespace lio::test
