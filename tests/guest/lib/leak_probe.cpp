@@ -89,12 +89,19 @@ Result<Snapshot> take_snapshot()
 	(void)write_value("/proc/sys/vm/compact_memory", "1"); // empties the processors' page lists
 	LIO_TRY(s.meminfo, meminfo());
 	LIO_TRY(s.slabs, slabs());
-	add_tree(s.names, "/sys/kernel/config/target", true);
-	add_tree(s.names, "/dev", true);
+	s.names = take_names();
+	return s;
+}
+
+std::set<std::string> take_names()
+{
+	std::set<std::string> names;
+	add_tree(names, "/sys/kernel/config/target", true);
+	add_tree(names, "/dev", true);
 	for (const char *dir : {"/sys/class/uio", "/sys/class/scsi_host", "/sys/class/scsi_device", "/sys/module",
 				"/sys/bus", "/sys/devices"})
-		add_tree(s.names, dir, false);
-	return s;
+		add_tree(names, dir, false);
+	return names;
 }
 
 std::vector<std::string> changed_names(const Snapshot &before, const Snapshot &after)

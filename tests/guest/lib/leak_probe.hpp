@@ -21,6 +21,9 @@ struct Snapshot {
 /// Syncs, drops caches and looks.
 Result<Snapshot> take_snapshot();
 
+/// A snapshot's names alone, which is quick.
+std::set<std::string> take_names();
+
 /// Growth between two snapshots that is not called growth.
 struct LeakLimits {
 	uint64_t slab_objects = 60;

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+// Modules that are loaded while memory is short.
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "backstore.hpp"
+#include "fault_walk.hpp"
+#include "module.hpp"
+#include "process.hpp"
+#include "test_env.hpp"
+
+namespace lio::test {
+namespace {
+
+/// The modules' dependencies stay loaded.
+class FaultLoad : public FaultTest {
+protected:
+	Status begin() override
+	{
+		LIO_CHECK(remove_dir_within(target_root + "/loopback", removal_limit)); // holds tcm_loop
+		LIO_CHECK(unload_module("tcm_loop"));
+		return unload_module("target_core_user");
+	}
+};
+
+Scenario load_scenario(const std::string &module, const std::string &path)
+{
+	Scenario s;
+	s.name = "load";
+	s.module = module;
+	s.loads = true;
+	// In this thread, as the injector counts its allocations only.
+	s.act = [=]() -> Status {
+		LIO_TRY(Fd fd, open_fd(path, O_RDONLY));
+		if (syscall(SYS_finit_module, fd.get(), "", 0))
+			return sys_error(path, "load");
+		return {};
+	};
+	s.restore = [=]() -> Status { return module_loaded(module) ? unload_module(module) : Status(); };
+	return s;
+}
+
+void walk_load(const std::string &module)
+{
+	ASSERT_OK_AND_ASSIGN(std::string path, run_ok({"modinfo", "-F", "filename", module}));
+	path.erase(path.find_last_not_of('\n') + 1);
+	walk(load_scenario(module, path));
+}
+
+TEST_F(FaultLoad, TcmLoop)
+{
+	walk_load("tcm_loop");
+}
+
+TEST_F(FaultLoad, TargetCoreUser)
+{
+	walk_load("target_core_user");
+}
+
+} // namespace
+} // namespace lio::test
