@@ -137,13 +137,19 @@ bool Ring::entry_at(uint32_t position, uint32_t limit, Entry &entry) const
 /**
  * The kernel began anew (action/reset_ring, by an administrator or another
  * program): what is in flight was ended by it. Those commands only give back
- * their slots when they complete.
+ * their slots when they complete; those that have and wait for their turn, now.
  */
 void Ring::resync(uint32_t tail)
 {
 	generation_++;
 	ids_.assign(id_count, false);
-	order_count_ = 0;
+	for (; order_count_; order_count_--) {
+		Command &next = slots_[order_[order_head_]];
+
+		order_head_ = (order_head_ + 1) % depth();
+		if (next.answered_)
+			free_slot(next);
+	}
 	cursor_ = tail_ = published_ = head_ = tail;
 	counters_.resets++;
 	/*

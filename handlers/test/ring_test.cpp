@@ -174,6 +174,24 @@ TEST(Ring, AnswersInOrderWithoutTheCapability)
 	EXPECT_EQ(answers[2].uflags, 0);
 }
 
+TEST(Ring, AResetFreesAnswersThatWaitForTheirTurn)
+{
+	FakeRing fake(8192, 1 << 20, 0);
+	auto ring = attach(fake);
+
+	fake.post(1, tur);
+	fake.post(2, tur);
+	Command *first = ring->fetch().command, *second = ring->fetch().command;
+	second->complete(Reply::good());
+	EXPECT_EQ(ring->in_flight(), 2u);
+	fake.reset();
+	EXPECT_EQ(ring->fetch().kind, Fetched::Kind::none);
+	EXPECT_EQ(ring->in_flight(), 1u);
+	first->complete(Reply::good());
+	EXPECT_EQ(ring->in_flight(), 0u);
+	EXPECT_FALSE(ring->publish());
+}
+
 TEST(Ring, WaitsWhenSlotsOrListsRunOut)
 {
 	FakeRing fake;
