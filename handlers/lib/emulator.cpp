@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <new>
 
 namespace tcmu {
@@ -100,7 +101,7 @@ BlockEmulator::BlockEmulator(BlockDeviceConfig config, std::unique_ptr<BlockStor
 	if (!buffers_)
 		throw std::bad_alloc();
 	/* Touched, so present and locked. */
-	std::fill_n(buffers_.get(), pass_buffer_size * pass_buffer_count, std::byte{0});
+	std::memset(buffers_.get(), 0, pass_buffer_size * pass_buffer_count);
 	for (uint32_t i = 0; i < pass_buffer_count; i++)
 		free_buffers_.push_back(i);
 	for (uint32_t i = 0; i < depth; i++)

@@ -1,23 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
-// user/pool.c against a model: a stack of ready indexes, one of retired ones.
+// user/pool.c against its model.
 #include <set>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "pool_model.hpp"
 #include "seed.hpp"
 #include "shim.h"
 
-extern "C" {
-#include "pool.h"
-}
-
 namespace {
 
+using namespace lio::unit;
 using lio::test::count;
-using Indexes = std::vector<u32>;
-
-constexpr tcmu_chain empty_chain = {TCMU_NONE, TCMU_NONE, 0, 0};
 
 class Pool : public testing::Test {
 protected:
@@ -52,47 +47,6 @@ protected:
 			tcmu_pool_append(&pool, &chain, index);
 		}
 		return chain;
-	}
-};
-
-u32 count_runs(const Indexes &v)
-{
-	u32 runs = 0;
-	for (size_t i = 0; i < v.size(); i++)
-		runs += i == 0 || v[i] != v[i - 1] + 1;
-	return runs;
-}
-
-/// What the pool must do, with everything spelled out.
-class PoolModel {
-public:
-	u32 limit;
-	u32 fresh = 0;
-	Indexes ready; // back() is taken first
-	Indexes spare; // back() is drawn first
-
-	explicit PoolModel(u32 limit) : limit(limit) {}
-
-	u32 draw()
-	{
-		if (!spare.empty()) {
-			u32 index = spare.back();
-			spare.pop_back();
-			return index;
-		}
-		return fresh < limit ? fresh++ : TCMU_NONE;
-	}
-
-	Indexes take(u32 n)
-	{
-		Indexes v(ready.rbegin(), ready.rbegin() + n);
-		ready.resize(ready.size() - n);
-		return v;
-	}
-
-	void put(const Indexes &v)
-	{
-		ready.insert(ready.end(), v.rbegin(), v.rend());
 	}
 };
 
@@ -343,7 +297,7 @@ private:
 			return;
 		Taken t = pick();
 		tcmu_pool_retire(pool_, &t.chain);
-		model_.spare.insert(model_.spare.end(), t.indexes.rbegin(), t.indexes.rend());
+		model_.retire(t.indexes);
 	}
 
 	void compare(const Taken &t)

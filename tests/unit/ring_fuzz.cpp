@@ -9,6 +9,7 @@
 #include "device.hpp"
 #include "expect.hpp"
 #include "fiber.hpp"
+#include "fuzz_input.hpp"
 #include "handler.hpp"
 #include "shim.h"
 
@@ -19,21 +20,11 @@ extern "C" {
 namespace {
 
 using namespace lio::unit;
+using fuzz::Input;
 
 constexpr u32 max_ops = 400;
 constexpr u32 max_live = 48;
 constexpr size_t max_parked = 6;
-
-class Input {
-	const u8 *at_, *end_;
-
-public:
-	Input(const u8 *data, size_t size) : at_(data), end_(data + size) {}
-
-	bool empty() const { return at_ == end_; }
-	u8 byte() { return at_ == end_ ? 0 : *at_++; }
-	u32 word() { return byte() | u32(byte()) << 8 | u32(byte()) << 16 | u32(byte()) << 24; }
-};
 
 /// The schedule: reproducible, and independent of the operations.
 class Dice {
@@ -383,12 +374,6 @@ void Game::unplug()
 }
 
 } // namespace
-
-/// Faster by far; memory that is freed is used again soon anyway. Leaks are counted here.
-extern "C" const char *__asan_default_options()
-{
-	return "quarantine_size_mb=4:malloc_context_size=4:detect_leaks=0";
-}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
