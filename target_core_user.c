@@ -115,7 +115,7 @@ static int tcmu_alloc_memory(struct tcmu_dev *dev)
 	u32 size = dev->cmd_ring_size_mb << 20;
 	int err;
 
-	dev->mailbox = vmalloc_user(size);
+	dev->mailbox = __vmalloc(size, TCMU_GFP_SETUP | __GFP_ZERO);
 	if (!dev->mailbox)
 		return -ENOMEM;
 	err = tcmu_ring_init(&dev->ring, size - TCMU_CMDR_OFF);
@@ -178,6 +178,7 @@ static int tcmu_set_up_device(struct tcmu_dev *dev)
 {
 	int err;
 
+	dev->nl_id = dev->se_dev.dev_index;
 	/* Left by an enable that failed; a handler may have mapped it meanwhile. */
 	if (dev->mailbox && kref_read(&dev->ref) > 1)
 		return -EBUSY;
@@ -185,10 +186,9 @@ static int tcmu_set_up_device(struct tcmu_dev *dev)
 	/* Nor does its state matter: whoever had it open could break the ring. */
 	dev->flags = 0;
 	dev->scanning = false;
-	dev->nl_id = dev->se_dev.dev_index;
 	tcmu_set_attrib_defaults(&dev->se_dev.dev_attrib);
 	mutex_lock(&dev->config_lock);
-	err = tcmu_uio_name(dev);
+	err = tcmu_uio_name(dev, dev->dev_config);
 	mutex_unlock(&dev->config_lock);
 	if (!err)
 		err = tcmu_alloc_memory(dev);
@@ -220,7 +220,9 @@ free:
 
 /*
  * Whoever writes to enable while another waits there for the daemon gets in here
- * too, with a new dev_index.
+ * too, with a new dev_index. The core gives that one back, but would then never
+ * give back the first, under which it goes on finding the device when that is
+ * freed: so the first is put back where the core is about to use it.
  */
 static int tcmu_configure_device(struct se_device *se_dev)
 {
@@ -229,8 +231,11 @@ static int tcmu_configure_device(struct se_device *se_dev)
 
 	if (!mutex_trylock(&dev->ask_lock))
 		return -EBUSY;
-	if (!dev->uio.uio_dev)
+	if (!dev->uio.uio_dev) {
 		err = tcmu_set_up_device(dev);
+		if (err)
+			se_dev->dev_index = dev->nl_id;
+	}
 	mutex_unlock(&dev->ask_lock);
 	return err;
 }
@@ -249,6 +254,7 @@ static void tcmu_destroy_device(struct se_device *se_dev)
 	/* It goes whatever the daemon says. */
 	tcmu_netlink_removed(dev);
 	tcmu_uio_unregister(dev);
+	se_dev->dev_index = dev->nl_id;
 }
 
 /* The core wants the last LBA. */

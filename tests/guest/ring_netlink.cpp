@@ -3,6 +3,7 @@
 #include <future>
 #include <regex>
 
+#include "loopback.hpp"
 #include "module.hpp"
 #include "ring_expect.hpp"
 #include "scripted_handler.hpp"
@@ -342,6 +343,9 @@ TEST_F(RingOursNetlink, SecondEnableIsRefused)
 	expect_dmesg("^se_dev->se_dev_ptr already set for storage object$", Need::required);
 	EXPECT_ERRNO(s.backstore.enable(), EEXIST);
 	EXPECT_OK(s.take_down());
+	// The end of a nexus visits all devices the core has an index for: the one that is gone must not be among them.
+	ASSERT_OK_AND_ASSIGN(LoopTarget target, LoopTarget::create());
+	EXPECT_OK(target.destroy());
 }
 
 // Deadlines that the distribution's modules do not have; all waits in one test, side by side.
