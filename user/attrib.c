@@ -331,9 +331,14 @@ static int tcmu_change(struct tcmu_dev *dev, int attr, const void *value, size_t
 /* Sets dev_config, and the name that the UIO device has from it if there is one. */
 static int tcmu_set_config(struct tcmu_dev *dev, const void *config)
 {
+	int err = 0;
+
 	guard(mutex)(&dev->config_lock);
-	strscpy(dev->dev_config, config, TCMU_CONFIG_LEN);
-	return target_dev_configured(&dev->se_dev) ? tcmu_uio_name(dev) : 0;
+	if (target_dev_configured(&dev->se_dev))
+		err = tcmu_uio_name(dev, config);
+	if (!err)
+		strscpy(dev->dev_config, config, TCMU_CONFIG_LEN);
+	return err;
 }
 
 static ssize_t tcmu_dev_config_store(struct config_item *item, const char *page, size_t count)

@@ -22,7 +22,7 @@ int tcmu_cmds_init(struct tcmu_dev *dev)
 
 	if (err)
 		return err;
-	dev->cmds = kvcalloc(TCMU_MAX_TAGS / TCMU_CMDS, sizeof(*dev->cmds), GFP_KERNEL);
+	dev->cmds = kvcalloc(TCMU_MAX_TAGS / TCMU_CMDS, sizeof(*dev->cmds), TCMU_GFP_SETUP);
 	return dev->cmds ? 0 : -ENOMEM;
 }
 

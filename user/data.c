@@ -44,7 +44,7 @@ int tcmu_data_init(struct tcmu_dev *dev, u64 offset)
 	data->slot_size = data->slot_pages << PAGE_SHIFT;
 	data->nr_pages = slots * data->slot_pages;
 	data->offset = offset;
-	data->pages = kvcalloc(tcmu_nr_page_dirs(data), sizeof(*data->pages), GFP_KERNEL);
+	data->pages = kvcalloc(tcmu_nr_page_dirs(data), sizeof(*data->pages), TCMU_GFP_SETUP);
 	if (!data->pages)
 		return -ENOMEM;
 	return tcmu_pool_init(&data->slots, slots);
@@ -147,7 +147,7 @@ static int tcmu_data_grow_one(struct tcmu_dev *dev, struct tcmu_chain *chain)
 		return -ENOSPC;
 	slot = tcmu_pool_draw(&data->slots);
 	if (slot == TCMU_NONE) {
-		err = -ENOBUFS;
+		err = tcmu_pool_is_drawn(&data->slots) ? -ENOBUFS : -ENOMEM;
 		goto uncharge;
 	}
 	err = tcmu_data_back(dev, slot);

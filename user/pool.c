@@ -24,7 +24,7 @@ static u32 tcmu_pool_nr_dirs(const struct tcmu_pool *pool)
 int tcmu_pool_init(struct tcmu_pool *pool, u32 limit)
 {
 	*pool = (struct tcmu_pool){ .limit = limit, .ready = TCMU_NONE, .spare = TCMU_NONE };
-	pool->links = kvcalloc(tcmu_pool_nr_dirs(pool), sizeof(*pool->links), GFP_KERNEL);
+	pool->links = kvcalloc(tcmu_pool_nr_dirs(pool), sizeof(*pool->links), TCMU_GFP_SETUP);
 	return pool->links ? 0 : -ENOMEM;
 }
 
@@ -113,7 +113,7 @@ u32 tcmu_pool_draw(struct tcmu_pool *pool)
 		pool->spare = *tcmu_pool_link(pool, index);
 		return index;
 	}
-	if (pool->fresh == pool->limit)
+	if (tcmu_pool_is_drawn(pool))
 		return TCMU_NONE;
 	index = pool->fresh;
 	if (!(index & (TCMU_LINKS - 1)) && !pool->links[index >> TCMU_LINKS_SHIFT]) {

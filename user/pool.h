@@ -25,6 +25,9 @@
  */
 #define TCMU_GFP_IO	(GFP_NOIO | __GFP_NORETRY | __GFP_NOMEMALLOC | __GFP_NOWARN)
 
+/* For what configuration asked for, and may be too much: the error number tells. */
+#define TCMU_GFP_SETUP	(GFP_KERNEL | __GFP_NOWARN)
+
 #define TCMU_NONE		U32_MAX
 #define TCMU_LINKS_SHIFT	10
 #define TCMU_LINKS		(1U << TCMU_LINKS_SHIFT)
@@ -70,6 +73,12 @@ void tcmu_pool_put(struct tcmu_pool *pool, const struct tcmu_chain *chain);
 u32 tcmu_pool_draw(struct tcmu_pool *pool);
 void tcmu_pool_retire(struct tcmu_pool *pool, const struct tcmu_chain *chain);
 void tcmu_pool_append(struct tcmu_pool *pool, struct tcmu_chain *chain, u32 index);
+
+/* Was every index drawn at least once? Under the lock for growth. */
+static inline bool tcmu_pool_is_drawn(const struct tcmu_pool *pool)
+{
+	return pool->fresh == pool->limit;
+}
 
 static inline u32 *tcmu_pool_link(const struct tcmu_pool *pool, u32 index)
 {

@@ -8,6 +8,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
+#include "pool.h"
 #include "ring.h"
 
 /*
@@ -44,7 +45,7 @@ int tcmu_ring_init(struct tcmu_ring *ring, u32 size)
 	if (!size || size > 1U << 30 || size % TCMU_OP_ALIGN_SIZE)
 		return -EINVAL;
 	entries = roundup_pow_of_two(size / TCMU_MIN_ENTRY + 2);
-	ring->posted = kvcalloc(entries, sizeof(*ring->posted), GFP_KERNEL);
+	ring->posted = kvcalloc(entries, sizeof(*ring->posted), TCMU_GFP_SETUP);
 	if (!ring->posted)
 		return -ENOMEM;
 	ring->size = size;

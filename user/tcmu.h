@@ -332,7 +332,7 @@ void tcmu_run_tmrs(struct tcmu_dev *dev);
 void tcmu_drop_tmrs(struct tcmu_dev *dev);
 
 /* uio.c */
-int tcmu_uio_name(struct tcmu_dev *dev);
+int tcmu_uio_name(struct tcmu_dev *dev, const char *config);
 int tcmu_uio_register(struct tcmu_dev *dev);
 void tcmu_uio_unregister(struct tcmu_dev *dev);
 

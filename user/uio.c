@@ -112,15 +112,16 @@ static int tcmu_uio_mmap(struct uio_info *info, struct vm_area_struct *vma)
 }
 
 /**
- * tcmu_uio_name - (re)make the UIO device's name from dev_config
+ * tcmu_uio_name - (re)make the UIO device's name
  * @dev:	the device
+ * @config:	its dev_config
  *
  * Return: 0 or -ENOMEM. Context: may sleep, under config_lock.
  */
-int tcmu_uio_name(struct tcmu_dev *dev)
+int tcmu_uio_name(struct tcmu_dev *dev, const char *config)
 {
 	char *name = kasprintf(GFP_KERNEL, "tcm-user/%u/%s%s%s", dev->hba_id, dev->name,
-			       dev->dev_config[0] ? "/" : "", dev->dev_config);
+			       config[0] ? "/" : "", config);
 	char *old = dev->uio_name;
 
 	if (!name)
