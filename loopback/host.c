@@ -265,8 +265,10 @@ struct se_wwn *tcm_loop_make_wwn(struct target_fabric_configfs *tf,
 	host->dev.bus = &tcm_loop_bus;
 	host->dev.parent = root;
 	host->dev.release = host_release;
-	dev_set_name(&host->dev, "tcm_loop_adapter_%d", host->index);
-	rc = device_register(&host->dev);
+	device_initialize(&host->dev);
+	rc = dev_set_name(&host->dev, "tcm_loop_adapter_%d", host->index);
+	if (!rc)
+		rc = device_add(&host->dev);
 	if (!rc && !host->shost) {
 		device_del(&host->dev);
 		rc = -ENODEV;
