@@ -11,6 +11,7 @@
  *   dev->ask_lock (mutex)      one question to the daemon at a time, until what it
  *                              agreed to is done
  *   dev->config_lock (mutex)   dev_config, uio_name, and one reset at a time
+ *   tcmu_uio_lock (mutex)      one UIO device comes or goes at a time (uio.c)
  *   uio_dev->info_lock (mutex) UIO's: around our open, release and doorbell, and
  *                              around mmap, where mmap_lock is held already
  *   tcmu_devices_lock (mutex)  the list of devices

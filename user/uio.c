@@ -11,6 +11,12 @@
 
 #include "tcmu.h"
 
+/*
+ * UIO gives a minor back before the device that had it is out of sysfs; one that
+ * is registered in between gets it, and -EEXIST. So only one of us at a time.
+ */
+static DEFINE_MUTEX(tcmu_uio_lock);
+
 static struct tcmu_dev *uio_to_tcmu_dev(struct uio_info *info)
 {
 	return container_of(info, struct tcmu_dev, uio);
@@ -157,6 +163,8 @@ int tcmu_uio_register(struct tcmu_dev *dev)
 	info->open = tcmu_uio_open;
 	info->release = tcmu_uio_release;
 	info->mmap = tcmu_uio_mmap;
+
+	guard(mutex)(&tcmu_uio_lock);
 	return uio_register_device(tcmu_root_device, info);
 }
 
@@ -170,7 +178,9 @@ void tcmu_uio_unregister(struct tcmu_dev *dev)
 {
 	/* Somebody may be about to ring: see tcmu_unlock_and_ring(). */
 	synchronize_rcu();
+	mutex_lock(&tcmu_uio_lock);
 	uio_unregister_device(&dev->uio);
+	mutex_unlock(&tcmu_uio_lock);
 	dev->uio.uio_dev = NULL;
 
 	/* UIO calls no release() of an unregistered device. */
