@@ -19,7 +19,7 @@ Status kill_and_restart(StressDisk &disk, Random &random, bool term)
 	LIO_CHECK(term ? disk.handler->stop() : disk.handler->kill9());
 	nap(random, 1500);
 	LIO_CHECK(disk.handler->start());
-	return disk.handler->wait_owns();
+	return disk.handler->wait_owns(seconds(90));
 }
 
 /// As an administrator brings back a device: block, reset, new handler, go.
@@ -32,7 +32,7 @@ Status kill_and_recover(StressDisk &disk, Random &random)
 	Status started = disk.handler->start();
 	LIO_CHECK(disk.store->action("block_dev", "0"));
 	LIO_CHECK(started);
-	return disk.handler->wait_owns();
+	return disk.handler->wait_owns(seconds(90));
 }
 
 /// One scripted disk's handler; used by one thread.
@@ -62,9 +62,16 @@ Status Script::open()
 {
 	if (handler_)
 		return {};
-	LIO_TRY(ScriptedHandler h, ScriptedHandler::open(disk_.name));
-	handler_.emplace(std::move(h));
-	return {};
+	// A child that another thread has just forked may have it until it execs.
+	for (Deadline d(seconds(30));; std::this_thread::sleep_for(milliseconds(20))) {
+		auto h = ScriptedHandler::open(disk_.name);
+		if (!h && h.code() == EBUSY && !d.passed())
+			continue;
+		if (!h)
+			return h.error();
+		handler_.emplace(std::move(*h));
+		return {};
+	}
 }
 
 Status Script::answer(const RingEntry &entry)
@@ -225,7 +232,7 @@ void add_handler_actors(StressEngine &engine, StressStage &stage)
 		   {{"file-kill9", 3, {}, [&](Random &r) { return kill_and_restart(killed, r, false); }},
 		    {"file-stop", 1, {}, [&](Random &r) { return kill_and_restart(killed, r, true); }},
 		    {"file-recover", 2, {}, [&](Random &r) { return kill_and_recover(killed, r); }, seconds(120)}});
-	engine.add("runner-killer", seconds(8),
+	engine.add("runner-killer", seconds(12),
 		   {{"runner-kill9", 2, {}, [&](Random &r) { return kill_and_restart(runner, r, false); }, seconds(120)},
 		    {"runner-stop", 1, {}, [&](Random &r) { return kill_and_restart(runner, r, true); }, seconds(120)}});
 	add_script(engine, stage.disk(disk_script0));

@@ -142,7 +142,7 @@ Status Writer::sg_burst(Random &random)
 		sent.emplace(id, std::pair(r, std::move(buf)));
 	}
 	for (size_t n = random() % 4 ? sent.size() : sent.size() / 2; n; n--) {
-		LIO_TRY(SgQueue::Done done, queue.reap(seconds(55)));
+		LIO_TRY(SgQueue::Done done, queue.reap(answer_limit));
 		auto &[r, buf] = sent.at(done.id);
 		if (!done.reply.good() || done.reply.residual)
 			continue;

@@ -23,17 +23,6 @@ Status remove_at(const std::string &path)
 	return rmdir(path.c_str()) ? Status(sys_error(path, "rmdir")) : Status();
 }
 
-Status link_slot(StressStage &stage, Random &random)
-{
-	const StressSlot &slot = stage.pick_slot(random);
-	std::string dir = stage.lun_dir(slot);
-	if (Status s = make_dir(dir); !s && s.code() != EEXIST)
-		return s;
-	LIO_CHECK(link_to(stage.disk(slot.disk).store->path(), dir + "/it"));
-	stage.set_linked(slot, true);
-	return {};
-}
-
 Status unlink_slot(StressStage &stage, Random &random)
 {
 	LIO_TRY(StressSlot slot, stage.pick_linked(random));
@@ -94,7 +83,7 @@ void add_link_actors(StressEngine &engine, StressStage &stage)
 {
 	for (int n = 0; n < 2; n++)
 		engine.add("links-" + std::to_string(n), milliseconds(300),
-			   {{"link", 7, name_errors, [&](Random &r) { return link_slot(stage, r); }},
+			   {{"link", 7, name_errors, [&](Random &r) { return stage.link(stage.pick_slot(r)); }},
 			    {"unlink", 4, name_errors, [&](Random &r) { return unlink_slot(stage, r); }},
 			    {"lun-rmdir", 1, name_errors, [&](Random &r) { return remove_slot(stage, r); }}});
 	for (int n = 0; n < 2; n++)

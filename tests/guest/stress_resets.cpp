@@ -30,7 +30,7 @@ Status short_timeouts(StressStage &stage, Random &random)
 	for (uint64_t n = 0; n < sent; n++)
 		LIO_CHECK(queue.submit(cdb::read(10, random() % 1024, 128), Data::in(buf), milliseconds(1 + random() % 40)));
 	for (uint64_t n = 0; n < sent; n++)
-		LIO_CHECK(queue.reap(seconds(50)));
+		LIO_CHECK(queue.reap(answer_limit));
 	return {};
 }
 

@@ -126,6 +126,7 @@ Result<std::unique_ptr<StressStage>> StressStage::create()
 	LIO_CHECK(stage->make_disks());
 	LIO_CHECK(stage->make_targets());
 	LIO_CHECK(stage->make_slots());
+	LIO_CHECK(stage->link_first());
 	return stage;
 }
 
@@ -209,6 +210,25 @@ Status StressStage::make_slots()
 	LIO_CHECK(wait_until(Deadline(seconds(60)), "the calm disk", [&] { return open_calm().ok(); }));
 	// The kernel's log is judged by that.
 	return exists("/sys/bus/scsi/devices/" + calm_tpg_.address + ":0/block/sda") ? Status() : Error{EEXIST, "sda", "find the calm disk as"};
+}
+
+/// So that there is I/O from the beginning. (Scripted handlers are not there yet.)
+Status StressStage::link_first()
+{
+	for (size_t disk : {disk_ram, disk_steady, disk_killed})
+		LIO_CHECK(link(slots_[disk]));
+	return {};
+}
+
+Status StressStage::link(const StressSlot &slot)
+{
+	std::string dir = lun_dir(slot), link = dir + "/it";
+	if (Status s = make_dir(dir); !s && s.code() != EEXIST)
+		return s;
+	if (symlink(disks_[slot.disk].store->path().c_str(), link.c_str()))
+		return sys_error(link, "symlink");
+	set_linked(slot, true);
+	return {};
 }
 
 std::string StressStage::lun_dir(const StressSlot &slot) const

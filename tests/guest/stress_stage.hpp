@@ -79,6 +79,8 @@ public:
 	StressDisk &calm() { return *calm_; }
 
 	std::string lun_dir(const StressSlot &slot) const;
+	/// Makes the directory too, if it is not there.
+	Status link(const StressSlot &slot);
 	void set_linked(const StressSlot &slot, bool linked);
 	/// A slot that is there, of one disk if that is given; idle() if none is.
 	Result<StressSlot> pick_linked(Random &random, std::optional<size_t> disk = {}) const;
@@ -98,6 +100,7 @@ private:
 	Status make_disks();
 	Status make_targets();
 	Status make_slots();
+	Status link_first();
 };
 
 /// Names of what comes and goes besides the slots, shared by all actors.
@@ -118,8 +121,11 @@ template <class C> const auto &pick(const C &all, Random &random)
 	return all[random() % std::size(all)];
 }
 
-/// What I/O may come back with when its path is reset, unlinked, offline or without a handler.
-inline const std::vector<int> path_errors = {ENOENT, ENODEV, ENXIO, EIO, EREMOTEIO, ETIMEDOUT, EBUSY};
+/// Longer than any action's deadline, so that the watchdog is what finds a command without an answer.
+inline constexpr seconds answer_limit(3600);
+/// What I/O may come back with when its path is reset, unlinked, offline or without a handler. ENOSPC:
+/// a disk that could not be asked when it was looked for has no capacity.
+inline const std::vector<int> path_errors = {ENOENT, ENODEV, ENXIO, EIO, EREMOTEIO, ETIMEDOUT, EBUSY, ENOSPC};
 /// What making and removing a name may come back with when others do the same.
 inline const std::vector<int> name_errors = {ENOENT, EEXIST, EBUSY, ENOTEMPTY, ENODEV, EPERM};
 

@@ -111,7 +111,7 @@ Result<TcmuRunner> TcmuRunner::start()
 	LIO_CHECK(load_module("target_core_user"));
 	LIO_TRY(Process p, Process::spawn({"tcmu-runner"}));
 	TcmuRunner runner(std::move(p));
-	LIO_CHECK(wait_until(Deadline(seconds(30)), "tcmu-runner to be ready",
+	LIO_CHECK(wait_until(Deadline(seconds(90)), "tcmu-runner to be ready",
 			     [&] { return runner_is_ready() || !runner.process_.running(); }, milliseconds(100)));
 	if (!runner.process_.running())
 		return Error{ECHILD, "tcmu-runner", "it ended (" + runner.process_.output() + "):"};

@@ -57,7 +57,7 @@ struct StressEngine::Actor {
 	bool reported = false;
 };
 
-StressEngine::StressEngine() = default;
+StressEngine::StressEngine(unsigned patience) : patience_(patience) {}
 
 StressEngine::~StressEngine()
 {
@@ -81,8 +81,10 @@ void StressEngine::add(const std::string &name, milliseconds pause, std::vector<
 	actor->pause = pause;
 	actor->actions = std::move(actions);
 	actor->random = rng("stress/" + name);
-	for (const auto &a : actor->actions)
+	for (auto &a : actor->actions) {
+		a.deadline *= patience_;
 		actor->tallies[a.kind];
+	}
 	actors_.push_back(std::move(actor));
 }
 
@@ -210,13 +212,24 @@ std::map<std::string, Tally> StressEngine::tallies() const
 	return all;
 }
 
-std::vector<std::string> StressEngine::never_done() const
+std::vector<std::string> StressEngine::never_done(uint64_t tries) const
 {
 	std::vector<std::string> kinds;
-	for (const auto &[kind, tally] : tallies())
-		if (!tally.done)
+	for (const auto &[kind, t] : tallies())
+		if (!t.done && t.refused + t.idle >= tries)
 			kinds.push_back(kind);
 	return kinds;
+}
+
+std::vector<std::string> StressEngine::useless() const
+{
+	std::vector<std::string> names;
+	for (const auto &a : actors_) {
+		std::lock_guard guard(a->lock);
+		if (std::all_of(a->tallies.begin(), a->tallies.end(), [](const auto &t) { return !t.second.done; }))
+			names.push_back(a->name);
+	}
+	return names;
 }
 
 std::string StressEngine::progress() const

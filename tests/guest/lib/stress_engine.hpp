@@ -59,12 +59,14 @@ public:
 class StressEngine {
 	struct Actor;
 	std::vector<std::unique_ptr<Actor>> actors_;
+	const unsigned patience_;
 	std::atomic<bool> stopping_{false}, released_{false};
 	mutable std::mutex failures_lock_; ///< protects failures_
 	std::vector<std::string> failures_;
 
 public:
-	StressEngine();
+	/// @patience: by how much deadlines are longer, on a slow kernel.
+	explicit StressEngine(unsigned patience = 1);
 	/// Threads that have not come to rest cannot be joined: then the process ends here, with the
 	/// failures printed.
 	~StressEngine();
@@ -81,8 +83,10 @@ public:
 	std::vector<std::string> failures() const;
 	/// By kind, actors added up.
 	std::map<std::string, Tally> tallies() const;
-	/// Kinds that never succeeded.
-	std::vector<std::string> never_done() const;
+	/// Kinds that never succeeded although they were tried @tries times; with 0, all of them.
+	std::vector<std::string> never_done(uint64_t tries = 0) const;
+	/// Actors of whose actions none succeeded.
+	std::vector<std::string> useless() const;
 	std::string progress() const; ///< one line
 	std::string table() const;
 

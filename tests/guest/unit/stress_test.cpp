@@ -103,6 +103,9 @@ TEST(StressEngine, CountsWhatIsDoneRefusedAndIdle)
 	EXPECT_NEAR(double(t.idle), double(t.done), 1);
 	EXPECT_EQ(t.codes[EBUSY], t.refused);
 	EXPECT_EQ(e.never_done(), std::vector<std::string>{"never"});
+	EXPECT_EQ(e.never_done(2), std::vector<std::string>{"never"});
+	EXPECT_TRUE(e.never_done(1 << 30).empty());
+	EXPECT_EQ(e.useless(), std::vector<std::string>{"two"});
 	EXPECT_NE(e.table().find("EBUSY"), std::string::npos);
 }
 
