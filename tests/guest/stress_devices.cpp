@@ -39,14 +39,15 @@ public:
 	Status enable() const { return write_value(device_ + "/enable", "1"); }
 	Status open_handler();
 	Status serve(Random &random);
-	Status link(Random &random) const;
-	Status unlink(Random &random) const;
+	Status link(Random &random);
+	Status unlink();
 	Status remove() const { return rmdir(device_.c_str()) ? Status(sys_error(device_, "rmdir")) : Status(); }
 	Status remove_hba() const { return rmdir(hba_.c_str()) ? Status(sys_error(hba_, "rmdir")) : Status(); }
 	/// All at once, for a device that only one actor uses.
 	Status whole_life(Random &random);
 
 private:
+	std::string linked_; ///< the LUN that was linked last
 	std::string lun(Random &random) const
 	{
 		return stage_.tpgs()[random() % stage_.tpgs().size()].path + "/lun/lun_" + std::to_string(100 + random() % 2) + name_.back();
@@ -89,20 +90,22 @@ Status Churner::serve(Random &random)
 	return {};
 }
 
-Status Churner::link(Random &random) const
+Status Churner::link(Random &random)
 {
 	if (read_value(device_ + "/attrib/cmd_time_out").value_or("0") != "1")
 		return idle(); // another actor's value is for ever, or for too long
-	std::string dir = lun(random);
+	std::string dir = linked_ = lun(random);
 	if (Status s = make_dir(dir); !s && s.code() != EEXIST)
 		return s;
 	std::string path = dir + "/it";
 	return symlink(device_.c_str(), path.c_str()) ? Status(sys_error(path, "symlink")) : Status();
 }
 
-Status Churner::unlink(Random &random) const
+Status Churner::unlink()
 {
-	std::string dir = lun(random), path = dir + "/it";
+	if (linked_.empty())
+		return idle();
+	std::string dir = linked_, path = dir + "/it";
 	if (::unlink(path.c_str()))
 		return sys_error(path, "unlink");
 	return rmdir(dir.c_str()) ? Status(sys_error(dir, "rmdir")) : Status();
@@ -137,7 +140,7 @@ void add_device_actors(StressEngine &engine, StressStage &stage)
 			    {"dev-open", 3, errors, [c](Random &) { return c->open_handler(); }},
 			    {"dev-serve", 4, {}, [c](Random &r) { return c->serve(r); }},
 			    {"dev-link", 1, errors, [c](Random &r) { return c->link(r); }},
-			    {"dev-unlink", 3, errors, [c](Random &r) { return c->unlink(r); }},
+			    {"dev-unlink", 3, errors, [c](Random &) { return c->unlink(); }},
 			    {"dev-rmdir", 3, errors, [c](Random &) { return c->remove(); }},
 			    {"hba-rmdir", 1, errors, [c](Random &) { return c->remove_hba(); }},
 			    {"dev-whole-life", 2, errors, [brief](Random &r) { return brief->whole_life(r); }}});

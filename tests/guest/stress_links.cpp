@@ -40,9 +40,17 @@ std::string any_wwn(Random &random)
 	return fabric_dir() + "/" + pick(churned_wwns, random);
 }
 
+/// One of any number, or mostly one that was there a moment ago.
 std::string any_tpg(Random &random)
 {
-	return any_wwn(random) + "/tpgt_" + std::to_string(1 + random() % 3);
+	std::string wwn = any_wwn(random);
+	std::vector<std::string> there;
+	for (const auto &name : list_dir(wwn).value_or({}))
+		if (name.rfind("tpgt_", 0) == 0)
+			there.push_back(name);
+	if (there.empty() || random() % 4 == 0)
+		return wwn + "/tpgt_" + std::to_string(1 + random() % 3);
+	return wwn + "/" + pick(there, random);
 }
 
 /// With all that does not hold a LUN.
@@ -72,7 +80,11 @@ Status link_churned(StressStage &stage, Random &random)
 
 Status unlink_churned(Random &random)
 {
-	std::string dir = any_tpg(random) + "/lun/lun_" + std::to_string(random() % 2);
+	std::string luns = any_tpg(random) + "/lun";
+	LIO_TRY(auto names, list_dir(luns));
+	std::string dir = luns + "/lun_" + std::to_string(random() % 2);
+	if (!names.empty())
+		dir = luns + "/" + pick(names, random);
 	LIO_CHECK(unlink_at(dir + "/it"));
 	return remove_at(dir);
 }
@@ -90,7 +102,7 @@ void add_link_actors(StressEngine &engine, StressStage &stage)
 		engine.add("targets-" + std::to_string(n), milliseconds(100),
 			   {{"wwn-mkdir", 3, name_errors, [](Random &r) { return make_dir(any_wwn(r)); }},
 			    {"wwn-rmdir", 1, name_errors, [](Random &r) { return remove_wwn(r); }},
-			    {"tpg-mkdir", 4, name_errors, [](Random &r) { return make_dir(any_tpg(r)); }},
+			    {"tpg-mkdir", 4, name_errors, [](Random &r) { return make_dir(any_wwn(r) + "/tpgt_" + std::to_string(1 + r() % 3)); }},
 			    {"tpg-rmdir", 4, name_errors, [](Random &r) { return remove_at(any_tpg(r)); }},
 			    {"nexus-make", 4, name_errors, [](Random &r) { return make_nexus(r); }},
 			    {"nexus-drop", 2, name_errors, [](Random &r) { return write_value(any_tpg(r) + "/nexus", "NULL"); }},

@@ -23,7 +23,7 @@ seconds duration()
 /// A run of this length reaches every kind of action, also on a slow kernel; in a shorter one each
 /// that was tried so often must have succeeded.
 constexpr seconds long_enough(600);
-constexpr uint64_t often_enough = 25;
+constexpr uint64_t often_enough = 60;
 
 /// So many unexpected lines in the kernel's log end the run; what else is wrong ends it at once.
 constexpr int most_lines = 20;
@@ -61,7 +61,7 @@ const char *const expected_lines[] = {
 	"^" STORM_TPG "/lun_\\d+: (command|reset) does not end, logical unit is not ready until it does$",
 	"^" STORM_TPG "/lun_\\d+: logical unit is ready again$",
 	"^" STORM_TPG "/lun_\\d+: backend does not answer, the SCSI device comes when it does$",
-	"^" STORM_TPG "(/lun_\\d+|/nexus)? is gone but lives on until its last command returns$",
+	"^" STORM_TPG "(/lun/lun_\\d+|/nexus)? is gone but lives on until its last command returns$",
 	// A handler that looks at a device that has just gone.
 	"^uio uio\\d+: the device has been unregistered$",
 	// The distribution's core.

@@ -29,11 +29,16 @@ bool dbus_answers()
 /// bus when that is done.
 bool runner_is_ready()
 {
+	auto unblocked = [] {
+		return read_value(module_param_path("target_core_user", "block_netlink")).value_or("") == "unblocked";
+	};
+	// Before anything that costs a process: on a slow kernel those keep the runner from becoming ready.
+	if (!unblocked())
+		return false;
 	auto reply = run({"dbus-send", "--system", "--print-reply", "--dest=org.freedesktop.DBus",
 			  "/org/freedesktop/DBus", "org.freedesktop.DBus.NameHasOwner",
 			  "string:org.kernel.TCMUService1"});
-	return reply && reply->output.find("boolean true") != std::string::npos &&
-	       read_value(module_param_path("target_core_user", "block_netlink")).value_or("") == "unblocked";
+	return reply && reply->output.find("boolean true") != std::string::npos && unblocked();
 }
 
 } // namespace
@@ -112,7 +117,7 @@ Result<TcmuRunner> TcmuRunner::start()
 	LIO_TRY(Process p, Process::spawn({"tcmu-runner"}));
 	TcmuRunner runner(std::move(p));
 	LIO_CHECK(wait_until(Deadline(seconds(90)), "tcmu-runner to be ready",
-			     [&] { return runner_is_ready() || !runner.process_.running(); }, milliseconds(100)));
+			     [&] { return runner_is_ready() || !runner.process_.running(); }, milliseconds(250)));
 	if (!runner.process_.running())
 		return Error{ECHILD, "tcmu-runner", "it ended (" + runner.process_.output() + "):"};
 	return runner;
