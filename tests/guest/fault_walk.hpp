@@ -29,10 +29,14 @@ struct Scenario {
 	std::function<Status()> prepare = nothing_to_do;
 	std::function<Status()> restore = nothing_to_do;
 	std::vector<FaultKind> kinds = {FaultKind::slab, FaultKind::page};
+	/// Frames among which the module's must be; the long tier takes all of the 32 that the kernel can look at.
+	unsigned depth = 8;
+	/// A function of the kernel whose allocations do not fail, because it has a defect there.
+	std::string spared{};
 	/// act() loads @module.
 	bool loads = false;
-	/// The same site @run times in a row is one of a loop: from there on the step doubles.
-	unsigned run = 8;
+	/// The same site @run times in a row is one of a loop: from there on the steps grow.
+	unsigned run = 4;
 };
 
 void walk(const Scenario &scenario);

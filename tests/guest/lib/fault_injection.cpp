@@ -45,13 +45,6 @@ void use_pages()
 	close(ends[1]);
 }
 
-/// Of an open file with one digit; anything that cannot be read counts as not 0.
-bool reads_zero(const Fd &fd)
-{
-	char digit = 0;
-	return pread(fd.get(), &digit, 1, 0) == 1 && digit == '0';
-}
-
 } // namespace
 
 const char *fault_kind_name(FaultKind kind)
@@ -103,27 +96,43 @@ Status FaultInjector::prepare_attr(FaultKind kind)
 	return set(kind, "probability", 100);
 }
 
-/// The end of the kernel's own text, and the code of kmemleak: its own allocations are none of ours.
-Status FaultInjector::find_addresses()
+/// Addresses of the code that @is_wanted names, as far as it lies together; .init and .exit are elsewhere.
+template <class Pred> static Result<CodeRange> find_code(Pred is_wanted)
 {
 	LIO_TRY(std::string text, read_file("/proc/kallsyms"));
 	std::istringstream in(text);
-	bool in_kmemleak = false;
+	CodeRange found;
+	bool open = false;
 	for (std::string line; std::getline(in, line);) {
 		std::istringstream words(line);
 		uint64_t address;
 		std::string type, name;
 		words >> std::hex >> address >> type >> name;
-		if (name == "_end")
-			text_end_ = address;
-		if (in_kmemleak)
-			reject_end_ = address;
-		in_kmemleak = name == "mem_pool_alloc" || name == "__alloc_object" || name == "__create_object" ||
-			      (in_kmemleak && name.find("kmemleak") != std::string::npos);
-		if (in_kmemleak && !reject_start_)
-			reject_start_ = address;
+		if (open)
+			found.end = address;
+		open = (type == "t" || type == "T") && is_wanted(name) &&
+		       (!found.start || address - found.start < 65536);
+		if (open && !found.start)
+			found.start = address;
 	}
-	return text_end_ ? Status() : Error{ENOENT, "/proc/kallsyms", "no addresses in"};
+	return found;
+}
+
+Result<CodeRange> kernel_function(const std::string &name)
+{
+	LIO_TRY(CodeRange found, find_code([&](const std::string &n) { return n == name; }));
+	return found.end ? Result<CodeRange>(found) : Error{ENOENT, "/proc/kallsyms", "no " + name + " in"};
+}
+
+/// Where modules may be loaded begins, and kmemleak's code, whose allocations are none of ours.
+Status FaultInjector::find_addresses()
+{
+	LIO_TRY(CodeRange text, find_code([](const std::string &name) { return name == "_text" || name == "_stext"; }));
+	modules_start_ = (text.start + (512ull << 20)) & ~((512ull << 20) - 1);
+	LIO_TRY(kmemleak_, find_code([](const std::string &name) {
+			return name == "kmemleak_alloc" || name == "kmemleak_alloc_percpu" || name == "kmemleak_vmalloc";
+		}));
+	return text.start ? Status() : Error{ENOENT, "/proc/kallsyms", "no addresses in"};
 }
 
 Status FaultInjector::prepare_tracing()
@@ -163,8 +172,9 @@ Status FaultInjector::arm(FaultKind kind, const FaultTarget &target, uint64_t nt
 	interval_ = nth ? attr(kind).count + nth : 0;
 	LIO_CHECK(set(kind, "require-start", target.start));
 	LIO_CHECK(set(kind, "require-end", target.end));
-	LIO_CHECK(set(kind, "reject-start", reject_start_));
-	LIO_CHECK(set(kind, "reject-end", reject_end_));
+	const CodeRange &rejected = target.spared.end ? target.spared : kmemleak_;
+	LIO_CHECK(set(kind, "reject-start", rejected.start));
+	LIO_CHECK(set(kind, "reject-end", rejected.end));
 	LIO_CHECK(set(kind, "stacktrace-depth", target.depth));
 	LIO_CHECK(set(kind, "task-filter", this_thread_));
 	LIO_CHECK(set(kind, "interval", interval_));
@@ -209,12 +219,12 @@ Status FaultInjector::calibrate(FaultKind kind)
 	LIO_CHECK(set(kind, "require-end", ~0ull));
 	LIO_CHECK(set(kind, "task-filter", 1));
 	LIO_CHECK(set(kind, "times", 1));
-	LIO_TRY(Fd times, open_fd(attr(kind).dir + "/times", O_RDONLY));
 	bool found = false;
 	set_make_it_fail(true);
 	for (uint64_t i = 0; i < calibration_limit && !found; i++) {
 		kind == FaultKind::slab ? use_slab() : use_pages();
-		found = reads_zero(times);
+		// Its allocations count too, and one of them may be what fails.
+		found = read_number(attr(kind).dir + "/times").value_or(1) == 0;
 	}
 	set_make_it_fail(false);
 	return found ? Status() : Error{ETIMEDOUT, attr(kind).dir, "the count could not be found of"};

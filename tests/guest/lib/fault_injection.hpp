@@ -18,10 +18,18 @@ namespace lio::test {
 enum class FaultKind { slab, page };
 const char *fault_kind_name(FaultKind kind);
 
+struct CodeRange {
+	uint64_t start = 0, end = 0;
+};
+/// A function of the kernel itself.
+Result<CodeRange> kernel_function(const std::string &name);
+
 /// Which allocations count: those with a frame between @start and @end among the innermost @depth.
 struct FaultTarget {
 	uint64_t start = 0, end = 0;
 	unsigned depth = 32;
+	/// Not what is called by that code; else not what kmemleak does: the kernel excludes one range.
+	CodeRange spared{};
 	bool this_thread = false; ///< count the calling thread's only
 };
 
@@ -46,7 +54,8 @@ class FaultInjector {
 	};
 	std::array<Attr, 2> attrs_;
 	Fd make_it_fail_;
-	uint64_t reject_start_ = 0, reject_end_ = 0, text_end_ = 0;
+	CodeRange kmemleak_;
+	uint64_t modules_start_ = 0;
 	FaultKind armed_ = FaultKind::slab;
 	uint64_t interval_ = 0;
 	bool this_thread_ = false;
@@ -58,7 +67,7 @@ public:
 	~FaultInjector();
 
 	/// Where modules are loaded.
-	FaultTarget module_area() const { return {text_end_, 0xffffffffff000000, 32, true}; }
+	FaultTarget module_area() const { return {modules_start_, 0xffffffffff000000, 32, {}, true}; }
 	/// From now on the @nth counted allocation fails, once; with 0 none does.
 	Status arm(FaultKind kind, const FaultTarget &target, uint64_t nth);
 	/// No more; afterwards the count is known again.

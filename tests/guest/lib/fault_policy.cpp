@@ -37,6 +37,8 @@ Result<FaultPolicy> FaultPolicy::parse(std::string_view source)
 		json doc = json::parse(source);
 		p.allocators_ = doc.at("allocators").get<std::set<std::string>>();
 		p.others_ = doc.at("not allocators").get<std::set<std::string>>();
+		for (const auto &j : doc.at("fallbacks"))
+			p.fallbacks_.push_back({text(j, "function"), text(j, "reason"), j.value("sometimes", false)});
 		for (const auto &j : doc.at("outcomes"))
 			p.outcomes_.push_back({text(j, "module"), text(j, "function"), text(j, "callee"),
 					       j.value("scenario", ""), text(j, "reason"),
@@ -48,6 +50,15 @@ Result<FaultPolicy> FaultPolicy::parse(std::string_view source)
 		return Error{EINVAL, "fault_sites.json", std::string(e.what()) + " in"};
 	}
 	return p;
+}
+
+bool FaultPolicy::falls_back(const std::vector<Frame> &stack)
+{
+	for (const Frame &frame : stack)
+		for (Fallback &f : fallbacks_)
+			if (f.function == frame.symbol)
+				return f.seen = true;
+	return false;
 }
 
 bool FaultPolicy::allows(const std::string &module, const std::string &scenario, const Hit &hit,
@@ -76,6 +87,9 @@ bool FaultPolicy::excuses(const std::string &module, const CallSite &site)
 std::vector<std::string> FaultPolicy::unused(bool deep) const
 {
 	std::vector<std::string> v;
+	for (const Fallback &f : fallbacks_)
+		if (!f.seen && !f.sometimes)
+			v.push_back("fallback in " + f.function);
 	for (const Outcome &o : outcomes_)
 		for (const auto &a : o.allowed)
 			if (!o.seen.count(a) && (deep || !o.deep))

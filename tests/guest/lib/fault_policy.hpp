@@ -26,7 +26,13 @@ class FaultPolicy {
 		std::string module, function, callee, reason;
 		unsigned sites = 1, used = 0;
 	};
+	struct Fallback {
+		std::string function, reason;
+		bool sometimes; ///< it need not be seen in each run
+		bool seen = false;
+	};
 	std::set<std::string> allocators_, others_;
+	std::vector<Fallback> fallbacks_;
 	std::vector<Outcome> outcomes_;
 	std::vector<Unhit> unhit_;
 
@@ -36,6 +42,8 @@ public:
 	const std::set<std::string> &allocators() const { return allocators_; }
 	/// Imports that look like allocators and are none.
 	const std::set<std::string> &others() const { return others_; }
+	/// Did it fail below a function of the kernel that does without the memory?
+	bool falls_back(const std::vector<Frame> &stack);
 	/// Is that what may come of a failure there? ENOMEM may always.
 	bool allows(const std::string &module, const std::string &scenario, const Hit &hit, const std::string &outcome);
 	/// Is the site listed as unreachable? Each entry is for as many sites as it says.

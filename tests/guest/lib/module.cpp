@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 
 #include <sys/utsname.h>
 
@@ -28,6 +29,25 @@ Result<std::string> module_file(const std::string &name)
 	return file;
 }
 
+/// Build ids of modules that were found to be the right ones: looking for their files takes long.
+std::map<std::string, std::string> &verified_notes()
+{
+	static std::map<std::string, std::string> notes;
+	return notes;
+}
+
+std::string note_path(const std::string &name)
+{
+	return sys_module(name) + "/notes/.note.gnu.build-id";
+}
+
+/// Is it still the one that was verified?
+bool runs_verified(const std::string &name)
+{
+	auto known = verified_notes().find(name);
+	return known != verified_notes().end() && read_file(note_path(name)).value_or("") == known->second;
+}
+
 } // namespace
 
 std::string kernel_release()
@@ -51,10 +71,9 @@ bool module_is_ours(const std::string &name)
 
 Status verify_module(const std::string &name)
 {
-	std::string note_path = sys_module(name) + "/notes/.note.gnu.build-id";
-	if (!exists(note_path)) // built into the kernel
+	if (!exists(note_path(name))) // built into the kernel
 		return {};
-	LIO_TRY(std::string note, read_file(note_path));
+	LIO_TRY(std::string note, read_file(note_path(name)));
 	LIO_TRY(std::string file, module_file(name));
 	LIO_TRY(std::string image, read_file(file));
 	if (image.find(note) == std::string::npos)
@@ -62,11 +81,14 @@ Status verify_module(const std::string &name)
 	bool updates = file.find("/updates/") != std::string::npos;
 	if (updates != module_is_ours(name))
 		return Error{EINVAL, file, updates ? "asked for stock, got" : "asked for ours, got"};
+	verified_notes()[name] = note;
 	return {};
 }
 
 Status load_module(const std::string &name, const std::vector<std::string> &params)
 {
+	if (params.empty() && runs_verified(name))
+		return {};
 	std::vector<std::string> argv = {"modprobe", name};
 	argv.insert(argv.end(), params.begin(), params.end());
 	LIO_CHECK(run_ok(std::move(argv)));

@@ -205,6 +205,8 @@ TEST(FaultTrace, SpanOfALayout)
 }
 
 constexpr char policy[] = R"({"allocators": ["kmalloc"], "not allocators": [],
+	"fallbacks": [{"function": "kvmalloc", "reason": "vmalloc"},
+		      {"function": "allocate_slab", "sometimes": true, "reason": "a smaller one"}],
 	"outcomes": [{"module": "m", "function": "make", "callee": "kmalloc", "allowed": ["good"], "reason": "retried"}],
 	"unreachable": [{"module": "m", "function": "make", "callee": "vmalloc", "reason": "never so large"}]})";
 
@@ -216,7 +218,9 @@ TEST(FaultPolicy, OutcomesAreListedOrEnomem)
 	EXPECT_TRUE(p->allows("m", "s", other, "ENOMEM"));
 	EXPECT_FALSE(p->allows("m", "s", other, "good"));
 	EXPECT_FALSE(p->allows("m", "s", listed, "EIO"));
-	EXPECT_EQ(p->unused(false).size(), 2u);
+	EXPECT_EQ(p->unused(false).size(), 3u);
+	EXPECT_FALSE(p->falls_back({{1, "kmalloc"}, {2, "make"}}));
+	EXPECT_TRUE(p->falls_back({{1, "kmalloc"}, {2, "kvmalloc"}, {3, "make"}}));
 	EXPECT_TRUE(p->allows("m", "s", listed, "good"));
 	EXPECT_TRUE(p->excuses("m", {".text", 0, "make", 0, "vmalloc", false}));
 	EXPECT_FALSE(p->excuses("m", {".text", 0, "make", 0, "vmalloc", false})); // the entry is for one site
@@ -226,9 +230,9 @@ TEST(FaultPolicy, OutcomesAreListedOrEnomem)
 TEST(FaultPolicy, RefusesEntriesWithoutReasonOrWithWildcards)
 {
 	for (const char *wrong : {R"({"allocators": []})", "[]", "x",
-				  R"({"allocators": [], "not allocators": [], "outcomes": [], "unreachable":
+				  R"({"allocators": [], "not allocators": [], "fallbacks": [], "outcomes": [], "unreachable":
 				  [{"module": "m", "function": "*", "callee": "f", "reason": "r"}]})",
-				  R"({"allocators": [], "not allocators": [], "outcomes": [], "unreachable":
+				  R"({"allocators": [], "not allocators": [], "fallbacks": [], "outcomes": [], "unreachable":
 				  [{"module": "m", "function": "f", "callee": "f", "reason": ""}]})"})
 		EXPECT_EQ(FaultPolicy::parse(wrong).code(), EINVAL) << wrong;
 }
