@@ -197,8 +197,12 @@ int tcm_loop_post_link(struct se_portal_group *se_tpg, struct se_lun *se_lun)
 	struct tcm_loop_tpg *tpg = to_tcm_loop_tpg(se_tpg);
 	struct tcm_loop_link *link = link_alloc(tpg, se_lun);
 
-	if (!link)
+	if (!link) {
+		/* Not every core passes the error on. */
+		pr_err("%s/tpgt_%u/lun_%llu: no memory for its SCSI device\n",
+		       tpg->host->wwn, tpg->tpgt, se_lun->unpacked_lun);
 		return -ENOMEM;
+	}
 	mutex_lock(&tpg->host->lock);
 	list_add_tail(&link->node, &tpg->links);
 	mutex_unlock(&tpg->host->lock);
