@@ -70,7 +70,7 @@ intree_build() {
 	mkdir -p "$out"
 	targets=("${INTREE_MODULES[@]/#/drivers/target/}")
 	# Single modules do not know the symbols of the others: loading them will tell.
-	debug_make "$tree" "$out/build.log" KBUILD_MODPOST_WARN=1 W=1e C=1 CF=-Wsparse-error "${targets[@]/%/.ko}"
+	debug_make "$tree" "$out/build.log" KBUILD_MODPOST_WARN=1 W=1e C=2 CF=-Wsparse-error "${targets[@]/%/.ko}"
 	find "$out" \( -name '*.ko' -o -name '*.gcno' \) -delete
 	(cd "$tree/drivers/target" && find . -name '*.gcno' -print0 | tar -c --null -T - "${INTREE_MODULES[@]/%/.ko}") |
 		tar -x -C "$out"

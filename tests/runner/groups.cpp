@@ -22,12 +22,20 @@ bool has(const std::vector<std::string> &v, const std::string &s)
 	return std::find(v.begin(), v.end(), s) != v.end();
 }
 
-/// "timeout" is a number for all tiers, or an object.
+/// How much longer a group of the other tiers may take on the sanitizer kernel.
+constexpr unsigned sanitizer_factor = 4;
+
+/// "timeout" is a number for all tiers, or an object by tier.
 std::map<std::string, unsigned> parse_timeout(const json &j)
 {
 	std::map<std::string, unsigned> t;
-	for (const auto &tier : all_tiers)
-		t[tier] = j.is_number() ? j.get<unsigned>() : j.value(tier, j.at("check").get<unsigned>());
+	if (j.is_object())
+		t = j.get<std::map<std::string, unsigned>>();
+	else
+		t["check"] = j.get<unsigned>();
+	for (const auto &[tier, factor] : {std::pair{"debug", sanitizer_factor}, {"long", 1u}})
+		if (!t.contains(tier) && t.contains("check"))
+			t[tier] = factor * t["check"];
 	return t;
 }
 
@@ -114,7 +122,10 @@ private:
 		for (size_t i = 0; i < jobs_.size(); i++)
 			if (jobs_[i].group == &g && jobs_[i].kernel == kernel)
 				return i;
-		Job job{&g, kernel, filter, {}, g.timeout.at(selection_.tier)};
+		auto timeout = g.timeout.find(selection_.tier);
+		if (timeout == g.timeout.end())
+			return Error{EINVAL, g.name, "no timeout for tier " + selection_.tier + " of"};
+		Job job{&g, kernel, filter, {}, timeout->second};
 		for (const auto &name : g.after) {
 			auto dep = std::find_if(groups_.begin(), groups_.end(),
 						[&](const Group &o) { return o.name == name; });

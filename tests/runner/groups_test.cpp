@@ -34,6 +34,10 @@ TEST(Groups, DebugTierOnTheSanitizerKernel)
 	ASSERT_EQ(jobs.size(), 2u);
 	EXPECT_EQ(jobs[0].name(), "unit");
 	EXPECT_EQ(jobs[1].name(), "stock@6.12-debug");
+	EXPECT_EQ(jobs[1].timeout, 400u);
+	s.patterns = {"sleepy"};
+	ASSERT_OK_AND_ASSIGN(groups, parse_groups(R"([{"name": "sleepy", "command": ["x"], "timeout": {"long": 9}}])"));
+	EXPECT_ERRNO(select_jobs(groups, s), EINVAL);
 }
 
 TEST(Groups, DependenciesComeAlongAndFirst)
