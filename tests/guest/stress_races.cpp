@@ -73,7 +73,13 @@ const char *const expected_lines[] = {
 	// The midlayer.
 	"^" STORM_LUN "(Power-on or device reset occurred|Capacity data has changed|LUN assignments on this target have changed\\. )",
 	"^" STORM_LUN "(\\[" STORM_DISK "\\] )?tag#\\d+ timing out command, waited \\d+s$",
-	"^" STORM_LUN "\\[" STORM_DISK "\\] (Test WP failed|Asking for cache data failed|Assuming drive cache: write through)",
+	// sd looks at a disk whose path is cut in the middle of that.
+	"^" STORM_LUN "\\[" STORM_DISK "\\] (Test WP failed|Asking for cache data failed|No Caching mode page found|"
+	"Cache data unavailable|Assuming drive cache: write through|Read Capacity\\(1[06]\\) failed: |Sense not available|"
+	"Sense Key : |Add\\. Sense: |Unit Not Ready|Synchronize Cache\\(10\\) failed: |Start/Stop Unit failed: |"
+	"Spinning up disk|Sector size 0 reported)",
+	"^(\\.*ready|\\.*not responding\\.\\.\\.|\\.+)$", // goes on behind "Spinning up disk"
+	"^" STORM_LUN "rejecting I/O to (offline|dead) device$",
 	"^" STORM_LUN "\\[" STORM_DISK "\\] (Preferred minimum I/O size|Optimal transfer size) \\d+ bytes not a multiple of physical block size \\(0 bytes\\)$",
 	"^" STORM_LUN "Unexpected response from lun \\d+ while scanning, scan aborted$",
 	"^Dev " STORM_DISK ": unable to read RDB block \\d+$",
