@@ -51,6 +51,7 @@ TEST_F(FaultDevice, Control)
 /// A device that could not be enabled can be when there is memory.
 TEST_F(FaultDevice, Enable)
 {
+	expect_dmesg("^uio uio\\d+: error creating sysfs files \\(-12\\)$", Need::optional);
 	Scenario s = scenario("enable");
 	bool failed = false;
 	s.prepare = [&]() -> Status {

@@ -155,9 +155,9 @@ TEST_F(FaultIo, DataOfUserDevice)
 	on_new_device(s);
 	s.act = [this]() -> Status {
 		LIO_CHECK(write_and_verify(disk_, 1, 4096));
-		return write_and_verify(disk_, 6, mib);
+		return write_and_verify(disk_, 3, mib);
 	};
-	s.run = 2;
+	s.run = 1;
 	walk(s);
 }
 
@@ -166,6 +166,7 @@ TEST_F(FaultIo, ManyCommandsOfUserDevice)
 	Scenario s = scenario("more commands than are ready", "target_core_user");
 	on_new_device(s);
 	s.act = [this] { return write_and_verify(disk_, 80, block); };
+	s.run = 1;
 	walk(s);
 }
 

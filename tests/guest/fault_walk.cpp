@@ -214,7 +214,7 @@ void Walk::stride(const FaultShot &shot)
 		stack += f.symbol + " " + std::to_string(f.address) + "\n";
 	repeats_ = stack == last_ ? repeats_ + 1 : 0;
 	last_ = stack;
-	next_step_ = repeats_ < sc_.run ? 1 : next_step_ * (tier() == Tier::long_ ? 2 : 4);
+	next_step_ = repeats_ < sc_.run ? 1 : next_step_ * (tier() == Tier::long_ ? 2 : 16);
 }
 
 void Walk::judge(const Step &s, FaultKind kind, uint64_t nth)
@@ -241,6 +241,13 @@ uint64_t Walk::gcov_allocations(FaultKind kind) const
 	return sc_.loads && kind == FaultKind::slab ? module_.image.calls_of({"__gcov_init"}).size() : 0;
 }
 
+/// A line that the kernel logs without its end is not to be read before the next one: here is one.
+void judge_log(const std::string &scenario)
+{
+	(void)write_value("/dev/kmsg", "<6>guest-fault: " + scenario);
+	check_dmesg_now();
+}
+
 Status Walk::count_up(FaultKind kind)
 {
 	last_.clear();
@@ -250,7 +257,7 @@ Status Walk::count_up(FaultKind kind)
 		if (!s.shot.fired)
 			return s.acted;
 		judge(s, kind, nth);
-		check_dmesg_now();
+		judge_log(sc_.name);
 		if (tier() == Tier::long_) { // once more without the fault; else at the end only
 			LIO_TRY(Step again, step(kind, 0));
 			LIO_CHECK(again.acted);

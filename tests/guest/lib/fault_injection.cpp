@@ -74,7 +74,7 @@ FaultInjector::~FaultInjector()
 		return;
 	set_make_it_fail(false);
 	(void)set(armed_, "times", 0);
-	(void)trace(false);
+	(void)write_value(tracefs + "/events/fault/enable", "0");
 	for (const char *probe : {"slab", "page", "text"})
 		(void)write_value(tracefs + "/kprobe_events", std::string("-:fault/") + probe);
 }
@@ -148,14 +148,8 @@ Status FaultInjector::prepare_tracing()
 	LIO_CHECK(write_value(events + "text/filter", "common_pid==" + std::to_string(gettid())));
 	for (const char *option : {"stacktrace", "sym-addr", "sym-offset"})
 		LIO_CHECK(write_value(tracefs + "/options/" + option, "1"));
-	return {};
-}
-
-Status FaultInjector::trace(bool on)
-{
-	if (on)
-		LIO_CHECK(write_file(tracefs + "/trace", ""));
-	return write_value(tracefs + "/events/fault/enable", on ? "1" : "0");
+	// For good: switching probes on and off patches code, which takes longer than most scenarios.
+	return write_value(events + "enable", "1");
 }
 
 void FaultInjector::set_make_it_fail(bool on) const
@@ -178,7 +172,7 @@ Status FaultInjector::arm(FaultKind kind, const FaultTarget &target, uint64_t nt
 	LIO_CHECK(set(kind, "stacktrace-depth", target.depth));
 	LIO_CHECK(set(kind, "task-filter", this_thread_));
 	LIO_CHECK(set(kind, "interval", interval_));
-	LIO_CHECK(trace(true));
+	LIO_CHECK(write_file(tracefs + "/trace", ""));
 	LIO_CHECK(set(kind, "times", nth ? 1 : 0));
 	set_make_it_fail(this_thread_);
 	return {};
@@ -192,7 +186,6 @@ Result<FaultShot> FaultInjector::disarm()
 	shot.fired = interval_ && times == 0;
 	if (times)
 		LIO_CHECK(set(armed_, "times", 0));
-	LIO_CHECK(trace(false));
 	LIO_TRY(std::string text, read_file(tracefs + "/trace"));
 	for (const auto &e : parse_trace(text)) {
 		if (e.name == fault_kind_name(armed_))

@@ -80,7 +80,6 @@ private:
 	Status prepare_tracing();
 	Status prepare_attr(FaultKind kind);
 	Status find_addresses();
-	Status trace(bool on);
 	/// Fails an allocation of this thread's, counted after all those that were not its.
 	Status calibrate(FaultKind kind);
 	void set_make_it_fail(bool on) const;
