@@ -5,6 +5,7 @@
 
 #include "fault_scene.hpp"
 #include "fault_walk.hpp"
+#include "seed.hpp"
 #include "tcmu_netlink.hpp"
 #include "test_env.hpp"
 
@@ -58,6 +59,8 @@ void walk_attribute(const std::string &module, const std::string &path)
 		Status written = write_all(path, texts);
 		return written.code() == usual ? Status() : written;
 	};
+	if (tier() != Tier::long_)
+		s.kinds = {FaultKind::slab}; // none of them takes pages, but for those of slabs
 	s.restore = [=]() -> Status {
 		// The last value is the usual one.
 		Status written = write_value(path, texts.back());
