@@ -29,7 +29,7 @@ struct Scenario {
 	std::function<Status()> prepare = nothing_to_do;
 	std::function<Status()> restore = nothing_to_do;
 	std::vector<FaultKind> kinds = {FaultKind::slab, FaultKind::page};
-	/// Frames among which the module's must be; the long tier takes all of the 32 that the kernel can look at.
+	/// Frames, from the failing allocation outwards, among which the module's must be.
 	unsigned depth = 8;
 	/// A function of the kernel whose allocations do not fail, because it has a defect there.
 	std::string spared{};
