@@ -224,6 +224,8 @@ protected:
 			"^(EXTENDED_COPY\\(LID[14]\\) not|XCOPY |target_xcopy_do_work: |Receive Copy Results with non zero list)",
 			"^MODE_SENSE: Invalid subpage code: |^Receive Copy Results Op Parameters length too small: ",
 			"^Unable to locate struct rd_dev_sg_table for page: \\d+$", // no blocks, from the medium's end on
+			"^REPORT (TARGET PORT GROUPS|REFERRALS|LUNS) allocation length \\d+ too small",
+			"^Unknown (ALUA access state: 0x|transport error for CDB 0x)[0-9a-f]+",
 			"^LongIO and Obsolete Bits set, ",
 			"^target_\\w+: \\d+ callbacks suppressed$",
 			"^REQUEST_SENSE description emulation not supported$",
