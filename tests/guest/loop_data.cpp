@@ -2,7 +2,6 @@
 // tcm_loop's commands: identities, transport state, protection information, hot removal, resets.
 #include <algorithm>
 #include <atomic>
-#include <sstream>
 #include <thread>
 
 #include "block_io.hpp"
@@ -155,14 +154,9 @@ Result<Process> start_fio(const std::string &node, int seconds, const std::strin
 /// Waits until @node has completed a write.
 Status wait_for_writes(const std::string &node)
 {
-	const std::string stat = "/sys/block/" + node.substr(5) + "/stat";
 	return wait_until(Deadline(seconds(60)), "writes to " + node, [&] {
-		std::istringstream fields(read_value(stat).value_or(""));
-		// Documentation/block/stat.rst: read I/Os, merges, sectors, ticks, write I/Os
-		uint64_t number = 0;
-		for (int i = 0; i < 5; i++)
-			fields >> number;
-		return number > 0;
+		auto stat = disk_stat(node);
+		return stat && stat->writes > 0;
 	});
 }
 

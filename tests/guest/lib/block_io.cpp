@@ -2,6 +2,7 @@
 #include "block_io.hpp"
 
 #include <algorithm>
+#include <sstream>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -76,6 +77,16 @@ Status BlockFile::verify_pattern(uint64_t offset, uint64_t len, uint64_t generat
 			return Error{EILSEQ, path_, "wrong byte at " + std::to_string(at + *bad) + " of"};
 		return {};
 	});
+}
+
+Result<DiskStat> disk_stat(const std::string &node)
+{
+	LIO_TRY(std::string text, read_value("/sys/block/" + node.substr(node.rfind('/') + 1) + "/stat"));
+	std::istringstream in(text);
+	uint64_t field[9] = {}; // reads, merged, sectors, ticks; the same of writes; in flight
+	for (uint64_t &f : field)
+		in >> f;
+	return DiskStat{.reads = field[0], .writes = field[4], .in_flight = field[8]};
 }
 
 } // namespace lio::test

@@ -26,6 +26,12 @@ public:
 	std::span<uint8_t> span() { return {mem_.get(), len_}; }
 };
 
+/// Fields of /sys/block/NAME/stat (Documentation/block/stat.rst).
+struct DiskStat {
+	uint64_t reads = 0, writes = 0, in_flight = 0;
+};
+Result<DiskStat> disk_stat(const std::string &node);
+
 class BlockFile {
 	Fd fd_;
 	std::string path_;

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 
+#include "block_io.hpp"
 #include "module.hpp"
 #include "seed.hpp"
 #include "test_env.hpp"
@@ -78,9 +79,31 @@ Result<std::string> LoopLun::sg_node(milliseconds limit) const
 	return child_node("scsi_generic", limit);
 }
 
+namespace {
+
+/// Nothing says when sd has looked for partitions, which it does once more after the node can be opened: when the
+/// disk has been quiet for a while. A disk that goes meanwhile makes the kernel log errors of that look.
+void wait_for_partition_scan(const std::string &node)
+{
+	constexpr int quiet_looks = 3;
+	int quiet = 0;
+	uint64_t seen = 0;
+	(void)wait_until(Deadline(seconds(5)), "the look for partitions", [&] {
+		auto stat = disk_stat(node);
+		bool still = stat && stat->reads && !stat->in_flight && stat->reads == seen;
+		seen = stat ? stat->reads : 0;
+		quiet = still ? quiet + 1 : 0;
+		return quiet == quiet_looks;
+	}, milliseconds(20));
+}
+
+} // namespace
+
 Result<std::string> LoopLun::block_node(milliseconds limit) const
 {
-	return child_node("block", limit);
+	LIO_TRY(std::string node, child_node("block", limit));
+	wait_for_partition_scan(node);
+	return node;
 }
 
 Result<SgDevice> LoopLun::open_sg(milliseconds limit) const
