@@ -33,6 +33,7 @@ static struct scsi_host_template tcm_loop_sht = {
 	.init_cmd_priv		= tcm_loop_init_cmd_priv,
 	.change_queue_depth	= scsi_change_queue_depth,
 	.slave_alloc		= tcm_loop_slave_alloc,
+	.slave_configure	= tcm_loop_slave_configure,
 	.slave_destroy		= tcm_loop_slave_destroy,
 	.eh_timed_out		= tcm_loop_eh_timed_out,
 	.eh_abort_handler	= tcm_loop_eh_abort,

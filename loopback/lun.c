@@ -108,6 +108,29 @@ int tcm_loop_slave_alloc(struct scsi_device *sdev)
 }
 
 /**
+ * tcm_loop_slave_configure() - midlayer: a probed device has answered, and is to stay
+ * @sdev:	the device
+ *
+ * A host can be scanned at any time, also while the core has a LUN that is not
+ * linked yet or no longer. Such a device must not stay: it belongs to no link,
+ * so nobody would remove it, and its tpg would live for ever.
+ *
+ * Return: 0, or -ENXIO if it is not to stay.
+ */
+int tcm_loop_slave_configure(struct scsi_device *sdev)
+{
+	struct tcm_loop_lun *lun = sdev->hostdata;
+	struct tcm_loop_host *host = lun->tpg->host;
+	int rc = -ENXIO;
+
+	mutex_lock(&host->lock);
+	if (lun->link && !lun->link->unlinked)
+		rc = 0;
+	mutex_unlock(&host->lock);
+	return rc;
+}
+
+/**
  * tcm_loop_slave_destroy() - midlayer: a SCSI device has no commands any more
  * @sdev:	the device
  */

@@ -339,6 +339,7 @@ void tcm_loop_host_put(struct tcm_loop_host *host);
 
 /* lun.c */
 int tcm_loop_slave_alloc(struct scsi_device *sdev);
+int tcm_loop_slave_configure(struct scsi_device *sdev);
 void tcm_loop_slave_destroy(struct scsi_device *sdev);
 struct tcm_loop_lun *tcm_loop_lun_of(struct tcm_loop_tpg *tpg,
 				     struct scsi_device *sdev);

@@ -39,6 +39,7 @@ TEST(StressScan, NoDeviceOutlivesItsLun)
 		EXPECT_EQ(symlink(ram.path().c_str(), (dir + "/it").c_str()), 0);
 		EXPECT_OK(unlink_within(dir + "/it", removal_limit));
 		EXPECT_OK(remove_dir_within(dir, removal_limit));
+		check_dmesg_now(); // before it overflows
 	}
 	stop = true;
 	one.join();
