@@ -81,6 +81,10 @@ void remove_tpg(const std::string &tpg)
 			}
 		EXPECT_OK(remove_dir_within(dir, removal_limit));
 	}
+	// A LUN whose disk is being looked at may outlive its name, and holds the nexus.
+	EXPECT_OK(wait_until(Deadline(2 * removal_limit), "nothing to linger", [] {
+		return read_value(module_param_path("tcm_loop", "lingering")).value_or("").empty();
+	}));
 	if (read_value(tpg + "/nexus")) {
 		EXPECT_OK(write_value_within(tpg + "/nexus", "NULL", removal_limit));
 	}
