@@ -79,7 +79,7 @@ check: check-modules user
 check-debug: LAB_KERNELS = 6.12-debug
 check-debug: check-modules user
 	@rm -rf $(BUILD)/results/*/gcov
-	@$(BUILD)/user/bin/lio-check --tier debug $(TESTS)
+	@$(BUILD)/user/bin/lio-check --tier debug -j 3 $(TESTS)
 
 ## make check-long     the same with the full counts, and the tests of the installation (hours)
 check-long: check-modules user

@@ -41,8 +41,9 @@ struct CoreBug {
 	size_t size; ///< how long it is; 0: as it likes
 };
 
-/// Writes that kill the distribution's target_core_mod (6.12.117), each proven by one run of this test
-/// without the entry. Ours will get them.
+/// Writes that kill the distribution's target_core_mod (6.12.117): the reports of runs of this test are in the
+/// functions named here. Of the INQUIRY strings vendor_id was seen, the others have the same check. Ours will get
+/// them all.
 /// - An empty text (a first byte of NUL) for the INQUIRY strings: target_check_inquiry_data(), called by
 ///   target_wwn_vendor_id_store() and its like, calls strlen(NULL).
 /// - "NULL" takes the device out of its LU group, and the next write to any of its alua_access_state is

@@ -257,7 +257,9 @@ run_watch() {
 		if read -rt 0.5 -u "$CTL" line; then
 			run_event "$line"
 		elif ! kill -0 "$QEMU_PID" 2>/dev/null; then
-			STATE=died
+			# Its last words may have come since.
+			while read -rt 0.1 -u "$CTL" line; do run_event "$line"; done
+			[[ $STATE == ended ]] || STATE=died
 		fi
 		run_look || break
 	done
