@@ -95,7 +95,7 @@ void add_link_actors(StressEngine &engine, StressStage &stage)
 {
 	for (int n = 0; n < 2; n++)
 		engine.add("links-" + std::to_string(n), milliseconds(300),
-			   {{"link", 7, name_errors, [&](Random &r) { return stage.link(stage.pick_slot(r)); }},
+			   {{"link", 7, name_errors, [&](Random &r) { return stage.link(stage.pick_to_link(r)); }},
 			    {"unlink", 4, name_errors, [&](Random &r) { return unlink_slot(stage, r); }},
 			    {"lun-rmdir", 1, name_errors, [&](Random &r) { return remove_slot(stage, r); }}});
 	for (int n = 0; n < 2; n++)

@@ -258,6 +258,19 @@ Result<StressSlot> StressStage::pick_linked(Random &random, std::optional<size_t
 	return pick(there, random);
 }
 
+StressSlot StressStage::pick_to_link(Random &random) const
+{
+	std::lock_guard guard(lock_);
+	std::vector<bool> somewhere(nr_stress_disks);
+	for (size_t i = 0; i < slots_.size(); i++)
+		somewhere[slots_[i].disk] = somewhere[slots_[i].disk] || linked_[i];
+	std::vector<StressSlot> missing;
+	for (const StressSlot &slot : slots_)
+		if (!somewhere[slot.disk])
+			missing.push_back(slot);
+	return missing.empty() ? pick(slots_, random) : pick(missing, random);
+}
+
 std::string StressStage::scsi_device(const StressSlot &slot) const
 {
 	return "/sys/bus/scsi/devices/" + tpgs_[slot.tpg].address + ":" + std::to_string(slot.lun);

@@ -85,6 +85,8 @@ public:
 	/// A slot that is there, of one disk if that is given; idle() if none is.
 	Result<StressSlot> pick_linked(Random &random, std::optional<size_t> disk = {}) const;
 	const StressSlot &pick_slot(Random &random) const { return slots_[random() % slots_.size()]; }
+	/// Any, or one of a disk that is nowhere: every disk is to have I/O.
+	StressSlot pick_to_link(Random &random) const;
 	/// Its /sys/bus/scsi/devices directory.
 	std::string scsi_device(const StressSlot &slot) const;
 	Result<BlockFile> open_block(const StressSlot &slot) const;
