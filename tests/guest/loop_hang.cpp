@@ -187,6 +187,7 @@ TEST(LoopHang, NoHandler)
 {
 	expect_dmesg("ABORT_TASK", Need::optional);
 	expect_dmesg("LUN assignments on this target have changed", Need::optional);
+	expect_dmesg("^u: the handler did not answer in time$", Need::optional); // our target_core_user says so
 	BackstoreSpec spec = user_spec("u", "none/x", 1 << 20);
 	spec.control.push_back("nl_reply_supported=-1");
 	spec.attribs.emplace_back("cmd_time_out", "5");
