@@ -150,12 +150,14 @@ TEST(RingMemory, LimitOfNonsense)
 /// Idle pages go when the system is short of memory; mappings notice, data does not.
 TEST(RingOursMemory, IdlePagesAreGivenBack)
 {
-	ASSERT_OK_AND_ASSIGN(RingLun l, RingLun::create(area(64)));
+	RingSpec patient = area(64);
+	patient.attribs.emplace_back("cmd_time_out", "0");
+	ASSERT_OK_AND_ASSIGN(RingLun l, RingLun::create(patient));
 	ASSERT_OK(read_at_once(l, 32, 1));
 	EXPECT_GE(backed_pages(*l.handler), 32 * mib / page);
 	// One command is under way, one buffer kept: their pages stay.
 	std::vector<uint8_t> buf(mib);
-	ASSERT_OK_AND_ASSIGN(int id, l.send(cdb::read(16, 0, 2048), Data::in(buf)));
+	ASSERT_OK_AND_ASSIGN(int id, l.send(cdb::read(16, 0, 2048), Data::in(buf), seconds(300)));
 	ASSERT_OK_AND_ASSIGN(RingEntry e, l.handler->next());
 	ASSERT_TRUE(l.handler->scatter(e.iov, pattern(mib, 0, 5)));
 
