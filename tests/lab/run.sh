@@ -250,15 +250,17 @@ run_look() {
 }
 
 run_watch() {
-	local line
+	# On a busy host time can be up in the middle of a line, which then goes on.
+	local line part=
 
 	DEADLINE=$((SECONDS + BOOT_LIMIT))
 	while [[ $STATE != ended && $STATE != died ]]; do
 		if read -rt 0.5 -u "$CTL" line; then
-			run_event "$line"
-		elif ! kill -0 "$QEMU_PID" 2>/dev/null; then
+			run_event "$part$line"
+			part=
+		elif part+=$line && ! kill -0 "$QEMU_PID" 2>/dev/null; then
 			# Its last words may have come since.
-			while read -rt 0.1 -u "$CTL" line; do run_event "$line"; done
+			while read -rt 1 -u "$CTL" line; do run_event "$part$line"; part=; done
 			[[ $STATE == ended ]] || STATE=died
 		fi
 		run_look || break
