@@ -60,6 +60,14 @@ TEST(RingOursLayout, NoPagesPerBlock)
 	EXPECT_ERRNO(Backstore::create(ring_backstore(spec)), EINVAL);
 }
 
+TEST(RingOursLayout, SlotsBeyondTheLimits)
+{
+	expect_dmesg("^data_pages_per_blk 257 is more than max_data_area_mb 1 has pages$", Need::required);
+	RingSpec spec;
+	spec.control = {"max_data_area_mb=1,data_pages_per_blk=257"};
+	EXPECT_ERRNO(Backstore::create(ring_backstore(spec)), EINVAL);
+}
+
 TEST(RingLayout, SysfsNamesTheDevice)
 {
 	RingSpec spec;
