@@ -61,22 +61,6 @@ static void release_lun(struct config_item *item)
 	lun_destroy(item_to_lun(item));
 }
 
-static int is_device(struct se_device *dev, void *item)
-{
-	return &dev->dev_group.cg_item == item;
-}
-
-/*
- * The device that a link goes to. An item says nothing of what it is embedded in:
- * it is compared with those of the devices. The link's target cannot go meanwhile.
- */
-static struct se_device *item_to_device(struct config_item *item)
-{
-	if (dev_for_each(is_device, item) <= 0)
-		return NULL;
-	return container_of(to_config_group(item), struct se_device, dev_group);
-}
-
 static int link_device(struct config_item *item, struct config_item *target)
 {
 	struct se_lun *lun = item_to_lun(item);
