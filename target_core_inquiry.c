@@ -53,10 +53,10 @@ static void facts_limits(struct se_cmd *cmd, struct inquiry_facts *f)
 	u32 io_opt = dev->transport->get_io_opt ? dev->transport->get_io_opt(dev) : 0;
 
 	f->granularity = io_min > block_size ? min_t(u32, io_min / block_size, U16_MAX) : 1;
-	f->max_transfer = attrib->hw_max_sectors;
-	if (nents)
-		f->max_transfer = min_t(u64, f->max_transfer, (u64)nents * PAGE_SIZE / block_size);
-	f->optimal_transfer = io_opt ? io_opt / block_size : attrib->optimal_sectors;
+	/* Zero is no limit, in all of them. */
+	f->max_transfer = min_not_zero((u64)attrib->hw_max_sectors, (u64)nents * PAGE_SIZE / block_size);
+	f->optimal_transfer = min_not_zero(io_opt ? io_opt / block_size : attrib->optimal_sectors,
+					   f->max_transfer);
 	f->max_caw = attrib->emulate_caw ? SBC_CAW_MAX_BLOCKS : 0;
 	f->max_write_same = attrib->max_write_same_len;
 	f->max_unmap = attrib->max_unmap_lba_count;

@@ -58,24 +58,14 @@ static sense_reason_t rsoc_all(struct se_cmd *cmd, bool rctd)
 	return 0;
 }
 
-static bool rsoc_has_sa(u8 opcode)
+/* The first enabled entry of an operation code, with service action @sa unless that is negative. */
+static const struct cdb_op *rsoc_find(struct se_cmd *cmd, u8 opcode, int sa)
 {
 	const struct cdb_op *op;
 	unsigned int count;
 
 	for (op = cdb_table(&count); count; op++, count--)
-		if (op->opcode == opcode)
-			return op->has_sa;
-	return false;
-}
-
-static const struct cdb_op *rsoc_find(struct se_cmd *cmd, u8 opcode, u16 sa)
-{
-	const struct cdb_op *op;
-	unsigned int count;
-
-	for (op = cdb_table(&count); count; op++, count--)
-		if (op->opcode == opcode && (op->has_sa ? op->sa : 0) == sa && cdb_enabled(op, cmd->se_dev))
+		if (op->opcode == opcode && (sa < 0 || op->sa == sa) && cdb_enabled(op, cmd->se_dev))
 			return op;
 	return NULL;
 }
@@ -106,31 +96,28 @@ static void rsoc_one(struct se_cmd *cmd, const struct cdb_op *op, bool rctd)
 sense_reason_t spc_report_opcodes(struct se_cmd *cmd)
 {
 	const u8 *cdb = cmd->t_task_cdb;
-	u16 sa = get_unaligned_be16(cdb + 4);
+	const struct cdb_op *op = rsoc_find(cmd, cdb[3], -1);
 	bool rctd = cdb[2] & RSOC_RCTD;
-	const struct cdb_op *op;
+	int sa = get_unaligned_be16(cdb + 4);
 
 	switch (cdb[2] & RSOC_OPTIONS) {
 	case RSOC_ALL:
 		return rsoc_all(cmd, rctd);
 	case RSOC_OPCODE:
-		/* REQUESTED SERVICE ACTION is ignored. */
-		if (rsoc_has_sa(cdb[3]))
+		if (op && op->has_sa)
 			return TCM_INVALID_CDB_FIELD;
-		op = rsoc_find(cmd, cdb[3], 0);
+		sa = -1;	/* ignored */
 		break;
 	case RSOC_OPCODE_SA:
-		op = rsoc_find(cmd, cdb[3], sa);
-		if (op ? !op->has_sa : rsoc_find(cmd, cdb[3], 0) && !rsoc_has_sa(cdb[3]))
+		if (op && !op->has_sa)
 			return TCM_INVALID_CDB_FIELD;
 		break;
 	case RSOC_OPCODE_ANY:
-		op = rsoc_find(cmd, cdb[3], sa);
 		break;
 	default:
 		return TCM_INVALID_CDB_FIELD;
 	}
-	rsoc_one(cmd, op, rctd);
+	rsoc_one(cmd, rsoc_find(cmd, cdb[3], sa), rctd);
 	return 0;
 }
 

@@ -85,8 +85,8 @@ static void build_limits(const struct inquiry_facts *f, struct page_buf *p)
 	page_be(p, f->max_transfer, 4);
 	page_be(p, f->optimal_transfer, 4);
 	page_be(p, 0 /* prefetch: no limit */, 4);
-	page_be(p, unmap ? f->max_unmap : 0, 4);
-	page_be(p, unmap ? f->max_unmap_descs : 0, 4);
+	page_be(p, f->lbpu ? f->max_unmap : 0, 4);
+	page_be(p, f->lbpu ? f->max_unmap_descs : 0, 4);
 	page_be(p, unmap ? f->unmap_granularity : 0, 4);
 	page_be(p, unmap && f->unmap_alignment ? 0x80000000 /* UGAVALID */ | f->unmap_alignment : 0, 4);
 	page_be(p, f->max_write_same, 8);

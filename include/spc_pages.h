@@ -99,6 +99,22 @@ void inquiry_build_std(const struct inquiry_facts *f, struct page_buf *p);
 /* False: there is no such page. */
 bool inquiry_build_vpd(u8 page, const struct inquiry_facts *f, struct page_buf *p);
 
+/* Fields of a designation descriptor (SPC-4 tables 567 to 569) */
+enum code_set { CODE_BINARY = 1, CODE_ASCII = 2, CODE_UTF8 = 3 };
+enum association { ASSOC_LU = 0, ASSOC_PORT = 1, ASSOC_TARGET = 2 };
+enum designator_type {
+	DESIGNATOR_VENDOR	= 0,
+	DESIGNATOR_T10		= 1,
+	DESIGNATOR_EUI64	= 2,
+	DESIGNATOR_NAA		= 3,
+	DESIGNATOR_RTPI		= 4,
+	DESIGNATOR_TPG		= 5,
+	DESIGNATOR_LUG		= 6,
+	DESIGNATOR_NAME		= 8,
+};
+
+#define DESIGNATOR_MAX	255	/* its length field is a byte */
+
 /* target_core_ident.c */
 void ident_build_page(const struct inquiry_facts *f, struct page_buf *p);
 
