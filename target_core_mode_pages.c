@@ -80,7 +80,7 @@ static void build_header(const struct mode_facts *f, bool ten, bool longlba, siz
 	page_fill(p, 0, ten ? 3 : 2);
 	page_be(p, specific, 1);
 	if (ten) {
-		page_be(p, longlba, 2);
+		page_be(p, longlba << 8, 2);
 		page_be(p, bd_len, 2);
 	} else {
 		page_be(p, bd_len, 1);

@@ -60,6 +60,14 @@ static inline void clear_bit(int bit, unsigned long *word)
 
 #define clear_bit_unlock	clear_bit
 
+static inline int hex_to_bin(unsigned char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 __attribute__((format(printf, 1, 2))) static inline void shim_no_printk(const char *fmt, ...)
 {
 	(void)fmt;

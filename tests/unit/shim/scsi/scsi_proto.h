@@ -40,4 +40,15 @@ enum {
 
 enum { READ_32 = 0x09, WRITE_32 = 0x0b };
 
+/* SPC-4, table 443, and the device type of table 141 that is told apart */
+enum scsi_protocol {
+	SCSI_PROTOCOL_FCP	= 0,
+	SCSI_PROTOCOL_SBP	= 3,
+	SCSI_PROTOCOL_SRP	= 4,
+	SCSI_PROTOCOL_ISCSI	= 5,
+	SCSI_PROTOCOL_SAS	= 6,
+};
+
+enum { TYPE_DISK = 0x00 };
+
 #endif /* SHIM_SCSI_PROTO_H */
