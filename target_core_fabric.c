@@ -75,9 +75,9 @@ static u32 one(struct se_portal_group *tpg)
 	return 1;
 }
 
-static u32 session_one(struct se_session *sess)
+static u32 session_zero(struct se_session *sess)
 {
-	return 1;
+	return 0;
 }
 
 static int no_cmd_state(struct se_cmd *cmd)
@@ -100,7 +100,7 @@ static void fill_defaults(struct target_core_fabric_ops *ops)
 	DEFAULT(tpg_check_prod_mode_write_protect, no);
 	DEFAULT(tpg_check_demo_mode_login_only, no);
 	DEFAULT(tpg_check_prot_fabric_only, no);
-	DEFAULT(sess_get_index, session_one);
+	DEFAULT(sess_get_index, session_zero);
 	DEFAULT(get_cmd_state, no_cmd_state);
 	DEFAULT(set_default_node_attributes, no_attributes);
 #undef DEFAULT
