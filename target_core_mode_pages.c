@@ -8,11 +8,6 @@
  */
 #include "spc_pages.h"
 
-/* SBC-4 6.5.9: no retries of ours to control */
-static void page_recovery(const struct mode_facts *f, u8 *page)
-{
-}
-
 /* SBC-4 6.5.6 */
 static void page_caching(const struct mode_facts *f, u8 *page)
 {
@@ -32,23 +27,18 @@ static void page_control(const struct mode_facts *f, u8 *page)
 	page[11] = 30;				/* EXTENDED SELF-TEST COMPLETION TIME */
 }
 
-/* SPC-4 7.5.11: nothing is reported */
-static void page_exceptions(const struct mode_facts *f, u8 *page)
-{
-}
-
 #define MODE_PAGE_MAX	20
 
 /* In the order in which they are returned */
 static const struct mode_page {
 	u8	code;
 	u8	len;	/* PAGE LENGTH + 2 */
-	void	(*build)(const struct mode_facts *f, u8 *page);
+	void	(*build)(const struct mode_facts *f, u8 *page);	/* NULL: all fields are zero */
 } mode_pages[] = {
-	{ 0x01, 12, page_recovery },
+	{ 0x01, 12, NULL },		/* read-write error recovery: no retries of ours to control */
 	{ 0x08, 20, page_caching },
 	{ 0x0a, 12, page_control },
-	{ 0x1c, 12, page_exceptions },
+	{ 0x1c, 12, NULL },		/* informational exceptions: none are reported */
 };
 
 #define MODE_PAGES	(sizeof(mode_pages) / sizeof(mode_pages[0]))
@@ -66,7 +56,7 @@ static const struct mode_page *mode_find(u8 code)
 static void mode_page_build(const struct mode_page *mp, const struct mode_facts *f, bool changeable, u8 *page)
 {
 	memset(page, 0, mp->len);
-	if (!changeable)
+	if (!changeable && mp->build)
 		mp->build(f, page);
 	page[0] = mp->code;
 	page[1] = mp->len - 2;
