@@ -8,6 +8,8 @@
  */
 #include "spc_pages.h"
 
+#include <linux/kernel.h>
+
 /* SBC-4 6.5.6 */
 static void page_caching(const struct mode_facts *f, u8 *page)
 {
@@ -41,13 +43,11 @@ static const struct mode_page {
 	{ 0x1c, 12, NULL },		/* informational exceptions: none are reported */
 };
 
-#define MODE_PAGES	(sizeof(mode_pages) / sizeof(mode_pages[0]))
-
 static const struct mode_page *mode_find(u8 code)
 {
 	size_t i;
 
-	for (i = 0; i < MODE_PAGES; i++)
+	for (i = 0; i < ARRAY_SIZE(mode_pages); i++)
 		if (mode_pages[i].code == code)
 			return &mode_pages[i];
 	return NULL;
@@ -117,7 +117,7 @@ enum mode_error mode_build(const struct mode_facts *f, bool ten, bool dbd, bool 
 	build_header(f, ten, longlba, block_descriptor ? longlba ? 16 : 8 : 0, p);
 	if (block_descriptor)
 		build_block_descriptor(f, longlba, p);
-	for (i = 0; i < MODE_PAGES; i++) {
+	for (i = 0; i < ARRAY_SIZE(mode_pages); i++) {
 		if (page != MODE_ALL_PAGES && page != mode_pages[i].code)
 			continue;
 		mode_page_build(&mode_pages[i], f, pc == MODE_CHANGEABLE, data);

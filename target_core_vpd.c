@@ -5,6 +5,7 @@
  */
 #include "spc_pages.h"
 
+#include <linux/kernel.h>
 #include <scsi/scsi_proto.h>
 
 /* Byte 2 of standard INQUIRY data: SPC-4 */
@@ -37,7 +38,7 @@ void inquiry_build_std(const struct inquiry_facts *f, struct page_buf *p)
 		INQUIRY_STD_LEN - 5, std_byte5(f), f->multip << 4, 2 /* CMDQUE */,
 	};
 	size_t start = p->len;
-	u16 transport = f->proto < sizeof(proto_version) / sizeof(proto_version[0]) ? proto_version[f->proto] : 0;
+	u16 transport = f->proto < ARRAY_SIZE(proto_version) ? proto_version[f->proto] : 0;
 
 	page_put(p, head, sizeof(head));
 	page_text(p, f->vendor, 8);
@@ -137,8 +138,6 @@ static const struct vpd_page {
 	{ 0xb3, false, build_referrals },
 };
 
-#define VPD_PAGES	(sizeof(vpd_pages) / sizeof(vpd_pages[0]))
-
 /*
  * Without a serial number every unit has the same page 83h, and initiators that
  * find it listed would take them for paths of one.
@@ -147,7 +146,7 @@ static void build_supported(const struct inquiry_facts *f, struct page_buf *p)
 {
 	size_t i;
 
-	for (i = 0; i < VPD_PAGES; i++)
+	for (i = 0; i < ARRAY_SIZE(vpd_pages); i++)
 		if (f->has_serial || !vpd_pages[i].identity)
 			page_be(p, vpd_pages[i].code, 1);
 }
@@ -164,7 +163,7 @@ bool inquiry_build_vpd(u8 page, const struct inquiry_facts *f, struct page_buf *
 {
 	size_t i;
 
-	for (i = 0; i < VPD_PAGES; i++) {
+	for (i = 0; i < ARRAY_SIZE(vpd_pages); i++) {
 		if (vpd_pages[i].code != page)
 			continue;
 		page_be(p, f->peripheral, 1);
