@@ -23,7 +23,7 @@ static const u16 proto_version[] = {
 
 static u8 std_byte5(const struct inquiry_facts *f)
 {
-	return 0x80 /* SCCS */ | f->tpgs << 4 | f->third_party_copy << 3 | !!f->prot_type;
+	return 0x80 /* SCCS */ | f->tpgs << 4 | f->third_party_copy << 3 | (f->prot_type ? 1 : 0);
 }
 
 /**
