@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Target portal groups, and the ACLs of the initiators that may log in to them. */
+#include "core.h"
+
+#include <linux/rculist.h>
+#include <linux/slab.h>
+#include <linux/xarray.h>
+
+/* RELATIVE TARGET PORT IDENTIFIERs in use, of enabled TPGs (SPC-4 clause 7.8.6.4). */
+static DEFINE_XARRAY_ALLOC1(rtpi_xa);
+
+static struct se_node_acl *find_acl(struct se_portal_group *tpg, const char *initiatorname)
+{
+	struct se_node_acl *acl;
+
+	lockdep_assert_held(&tpg->acl_node_mutex);
+	list_for_each_entry(acl, &tpg->acl_node_list, acl_list)
+		if (!strcmp(acl->initiatorname, initiatorname))
+			return acl;
+	return NULL;
+}
+
+/**
+ * core_tpg_get_initiator_node_acl - look for an ACL, one that demo mode made too
+ * @tpg:	the TPG
+ * @initiatorname: the initiator
+ *
+ * May sleep. Return: the ACL with a reference, for target_put_nacl(), or NULL.
+ */
+struct se_node_acl *core_tpg_get_initiator_node_acl(struct se_portal_group *tpg, unsigned char *initiatorname)
+{
+	struct se_node_acl *acl;
+
+	mutex_lock(&tpg->acl_node_mutex);
+	acl = find_acl(tpg, initiatorname);
+	if (acl && !kref_get_unless_zero(&acl->acl_kref))
+		acl = NULL;
+	mutex_unlock(&tpg->acl_node_mutex);
+	return acl;
+}
+
+/**
+ * target_tpg_has_node_acl - is there an ACL that somebody configured
+ * @tpg:	the TPG
+ * @initiatorname: the initiator
+ *
+ * May sleep.
+ */
+bool target_tpg_has_node_acl(struct se_portal_group *tpg, const char *initiatorname)
+{
+	struct se_node_acl *acl;
+	bool found;
+
+	mutex_lock(&tpg->acl_node_mutex);
+	acl = find_acl(tpg, initiatorname);
+	found = acl && !acl->dynamic_node_acl;
+	mutex_unlock(&tpg->acl_node_mutex);
+	return found;
+}
+
+static struct se_node_acl *alloc_acl(struct se_portal_group *tpg, const char *initiatorname)
+{
+	const struct target_core_fabric_ops *tfo = tpg->se_tpg_tfo;
+	struct se_node_acl *acl = kzalloc(max(sizeof(*acl), tfo->node_acl_size), GFP_KERNEL);
+
+	if (!acl)
+		return NULL;
+	INIT_LIST_HEAD(&acl->acl_list);
+	INIT_LIST_HEAD(&acl->acl_sess_list);
+	INIT_HLIST_HEAD(&acl->lun_entry_hlist);
+	kref_init(&acl->acl_kref);
+	init_completion(&acl->acl_free_comp);
+	spin_lock_init(&acl->nacl_sess_lock);
+	mutex_init(&acl->lun_entry_mutex);
+	atomic_set(&acl->acl_pr_ref_count, 0);
+	acl->queue_depth = max(tfo->tpg_get_default_depth ? tfo->tpg_get_default_depth(tpg) : 1, 1U);
+	strscpy(acl->initiatorname, initiatorname, sizeof(acl->initiatorname));
+	acl->se_tpg = tpg;
+	acl->acl_index = scsi_new_index(SCSI_AUTH_INTR_INDEX);
+	if (tfo->set_default_node_attributes)
+		tfo->set_default_node_attributes(acl);
+	return acl;
+}
+
+static bool demo_mode_maps_luns(struct se_portal_group *tpg)
+{
+	const struct target_core_fabric_ops *tfo = tpg->se_tpg_tfo;
+
+	return !tfo->tpg_check_demo_mode_login_only || !tfo->tpg_check_demo_mode_login_only(tpg);
+}
+
+static struct se_node_acl *add_demo_acl(struct se_portal_group *tpg, const char *initiatorname)
+{
+	struct se_node_acl *acl = alloc_acl(tpg, initiatorname);
+
+	lockdep_assert_held(&tpg->acl_node_mutex);
+	if (!acl)
+		return NULL;
+	acl->dynamic_node_acl = true;
+	/* One reference is the list's, the other the caller's. */
+	kref_get(&acl->acl_kref);
+	list_add_tail(&acl->acl_list, &tpg->acl_node_list);
+	if (demo_mode_maps_luns(tpg))
+		nacl_map_all(acl, tpg, NULL);
+	return acl;
+}
+
+/**
+ * core_tpg_check_initiator_node_acl - may this initiator log in
+ * @tpg:	the TPG
+ * @initiatorname: the initiator
+ *
+ * In demo mode who has no ACL gets one. May sleep.
+ * Return: the ACL with a reference that is the session's, or NULL.
+ */
+struct se_node_acl *core_tpg_check_initiator_node_acl(struct se_portal_group *tpg, unsigned char *initiatorname)
+{
+	const struct target_core_fabric_ops *tfo = tpg->se_tpg_tfo;
+	struct se_node_acl *acl;
+
+	if (strnlen(initiatorname, TRANSPORT_IQN_LEN) == TRANSPORT_IQN_LEN)
+		return NULL;
+	mutex_lock(&tpg->acl_node_mutex);
+	acl = find_acl(tpg, initiatorname);
+	if (acl)
+		acl = kref_get_unless_zero(&acl->acl_kref) ? acl : NULL;
+	else if (tfo->tpg_check_demo_mode(tpg))
+		acl = add_demo_acl(tpg, initiatorname);
+	mutex_unlock(&tpg->acl_node_mutex);
+	return acl;
+}
+
+static void acl_last_put(struct kref *kref)
+{
+	complete(&container_of(kref, struct se_node_acl, acl_kref)->acl_free_comp);
+}
+
+/**
+ * target_put_nacl - give back a reference to an ACL
+ * @nacl:	the ACL
+ */
+void target_put_nacl(struct se_node_acl *nacl)
+{
+	kref_put(&nacl->acl_kref, acl_last_put);
+}
+
+/* Frees an ACL that is in no list. Its references are its sessions', which end by the fabric's deadlines. */
+static void free_acl(struct se_node_acl *acl)
+{
+	target_put_nacl(acl);
+	while (!wait_for_completion_timeout(&acl->acl_free_comp, CORE_DEADLINE * HZ))
+		pr_warn_ratelimited("sessions of %s have not ended for %d s\n", acl->initiatorname, CORE_DEADLINE);
+	kfree(acl);
+}
+
+/* Whoever is in no list has no LUNs: lun_detach() finds all that lead to a LUN. */
+static void unlist_acl(struct se_node_acl *acl)
+{
+	lockdep_assert_held(&acl->se_tpg->acl_node_mutex);
+	list_del_init(&acl->acl_list);
+	nacl_unmap_all(acl, acl->se_tpg);
+}
+
+void nacl_session_gone(struct se_node_acl *nacl)
+{
+	struct se_portal_group *tpg = nacl->se_tpg;
+	const struct target_core_fabric_ops *tfo = tpg->se_tpg_tfo;
+	bool last;
+
+	mutex_lock(&tpg->acl_node_mutex);
+	/* Two: the list's and this session's. Others come only with the mutex held. */
+	last = nacl->dynamic_node_acl && kref_read(&nacl->acl_kref) == 2 && !list_empty(&nacl->acl_list) &&
+	       !tfo->tpg_check_demo_mode_cache(tpg);
+	if (last)
+		unlist_acl(nacl);
+	mutex_unlock(&tpg->acl_node_mutex);
+	target_put_nacl(nacl);
+	if (last)
+		free_acl(nacl);
+}
+
+/* Asks the fabric to end the sessions of an ACL. */
+static void shutdown_sessions(struct se_node_acl *acl)
+{
+	const struct target_core_fabric_ops *tfo = acl->se_tpg->se_tpg_tfo;
+	struct se_session *sess;
+	unsigned long flags;
+
+	for (;;) {
+		spin_lock_irqsave(&acl->nacl_sess_lock, flags);
+		sess = list_first_entry_or_null(&acl->acl_sess_list, struct se_session, sess_acl_list);
+		if (sess)
+			list_del_init(&sess->sess_acl_list);
+		spin_unlock_irqrestore(&acl->nacl_sess_lock, flags);
+		if (!sess)
+			return;
+		if (tfo->close_session)
+			tfo->close_session(sess);
+	}
+}
+
+/**
+ * tpg_add_acl - mkdir in acls/
+ * @tpg:	the TPG
+ * @initiatorname: the initiator, shorter than TRANSPORT_IQN_LEN
+ *
+ * Demo mode's ACL of an initiator that is logged in becomes this one. May sleep.
+ * Return: the ACL, or an ERR_PTR(): -EEXIST, -ENOMEM.
+ */
+struct se_node_acl *tpg_add_acl(struct se_portal_group *tpg, const char *initiatorname)
+{
+	struct se_node_acl *acl;
+
+	mutex_lock(&tpg->acl_node_mutex);
+	acl = find_acl(tpg, initiatorname);
+	if (acl && !acl->dynamic_node_acl) {
+		acl = ERR_PTR(-EEXIST);
+	} else if (acl) {
+		acl->dynamic_node_acl = false;
+	} else {
+		acl = alloc_acl(tpg, initiatorname);
+		if (acl)
+			list_add_tail(&acl->acl_list, &tpg->acl_node_list);
+		else
+			acl = ERR_PTR(-ENOMEM);
+	}
+	mutex_unlock(&tpg->acl_node_mutex);
+	return acl;
+}
+
+/**
+ * tpg_del_acl - rmdir in acls/; frees the ACL
+ * @acl:	the ACL
+ *
+ * Ends its sessions. May sleep.
+ */
+void tpg_del_acl(struct se_node_acl *acl)
+{
+	struct se_portal_group *tpg = acl->se_tpg;
+
+	mutex_lock(&tpg->acl_node_mutex);
+	unlist_acl(acl);
+	mutex_unlock(&tpg->acl_node_mutex);
+	shutdown_sessions(acl);
+	free_acl(acl);
+}
+
+/**
+ * core_tpg_set_initiator_node_queue_depth - change the depth an initiator gets
+ * @acl:	its ACL
+ * @queue_depth: commands; 0 counts as 1
+ *
+ * Its sessions end, to begin anew with the other depth. May sleep. Return: 0.
+ */
+int core_tpg_set_initiator_node_queue_depth(struct se_node_acl *acl, u32 queue_depth)
+{
+	if (acl->queue_depth == queue_depth)
+		return 0;
+	acl->queue_depth = max(queue_depth, 1U);
+	shutdown_sessions(acl);
+	return 0;
+}
+
+/**
+ * core_tpg_set_initiator_node_tag - name an ACL for management software
+ * @tpg:	its TPG
+ * @acl:	the ACL
+ * @new_tag:	shorter than MAX_ACL_TAG_SIZE; "NULL" for none
+ *
+ * Return: 0 or -EINVAL.
+ */
+int core_tpg_set_initiator_node_tag(struct se_portal_group *tpg, struct se_node_acl *acl, const char *new_tag)
+{
+	if (strlen(new_tag) >= MAX_ACL_TAG_SIZE)
+		return -EINVAL;
+	strscpy(acl->acl_tag, strncmp(new_tag, "NULL", 4) ? new_tag : "", sizeof(acl->acl_tag));
+	return 0;
+}
+
+static int setup_virtual_lun0(struct se_portal_group *tpg)
+{
+	struct se_lun *lun = lun_create(tpg, 0);
+	int ret;
+
+	if (IS_ERR(lun))
+		return PTR_ERR(lun);
+	ret = lun_attach(tpg, g_lun0_dev, lun);
+	if (ret)
+		lun_destroy(lun);
+	else
+		tpg->tpg_virt_lun0 = lun;
+	return ret;
+}
+
+/**
+ * core_tpg_register - initialise a TPG
+ * @se_wwn:	its WWN; NULL for a discovery TPG, whose se_tpg_tfo the fabric has set
+ * @se_tpg:	zeroed but for that
+ * @proto_id:	SPC-4 clause 7.6.1; negative: nobody sends it SCSI commands
+ *
+ * May sleep. Return: 0, -EINVAL, -ENOMEM.
+ */
+int core_tpg_register(struct se_wwn *se_wwn, struct se_portal_group *se_tpg, int proto_id)
+{
+	if (!se_tpg)
+		return -EINVAL;
+	if (se_wwn)
+		se_tpg->se_tpg_tfo = se_wwn->wwn_tf->tf_ops;
+	if (!se_tpg->se_tpg_tfo)
+		return -EINVAL;
+	INIT_HLIST_HEAD(&se_tpg->tpg_lun_hlist);
+	INIT_LIST_HEAD(&se_tpg->acl_node_list);
+	INIT_LIST_HEAD(&se_tpg->tpg_sess_list);
+	spin_lock_init(&se_tpg->session_lock);
+	mutex_init(&se_tpg->tpg_lun_mutex);
+	mutex_init(&se_tpg->acl_node_mutex);
+	atomic_set(&se_tpg->tpg_pr_ref_count, 0);
+	se_tpg->proto_id = proto_id;
+	se_tpg->se_tpg_wwn = se_wwn;
+	return proto_id >= 0 ? setup_virtual_lun0(se_tpg) : 0;
+}
+
+/**
+ * core_tpg_deregister - the end of a TPG that has no LUNs and no sessions
+ * @se_tpg:	the TPG
+ *
+ * Takes what demo mode's initiators have left. May sleep. Return: 0.
+ */
+int core_tpg_deregister(struct se_portal_group *se_tpg)
+{
+	struct se_node_acl *acl;
+
+	do {
+		mutex_lock(&se_tpg->acl_node_mutex);
+		acl = list_first_entry_or_null(&se_tpg->acl_node_list, struct se_node_acl, acl_list);
+		if (acl)
+			unlist_acl(acl);
+		mutex_unlock(&se_tpg->acl_node_mutex);
+		if (acl)
+			free_acl(acl);
+	} while (acl);
+	if (se_tpg->proto_id >= 0 && se_tpg->tpg_virt_lun0) {
+		lun_detach(se_tpg, se_tpg->tpg_virt_lun0);
+		lun_destroy(se_tpg->tpg_virt_lun0);
+		se_tpg->tpg_virt_lun0 = NULL;
+	}
+	if (COMPAT_TPG_RTPI)
+		xa_cmpxchg(&rtpi_xa, compat_tpg_rtpi(se_tpg), se_tpg, NULL, GFP_KERNEL);
+	return 0;
+}
+
+/* An identifier that nobody has, or the one that was asked for. */
+static int take_rtpi(struct se_portal_group *tpg)
+{
+	u32 id = compat_tpg_rtpi(tpg);
+	int ret;
+
+	if (compat_tpg_rtpi_manual(tpg))
+		return xa_insert(&rtpi_xa, id, tpg, GFP_KERNEL) == -EBUSY ? -EINVAL : 0;
+	ret = xa_alloc(&rtpi_xa, &id, tpg, XA_LIMIT(1, U16_MAX), GFP_KERNEL);
+	if (!ret)
+		compat_tpg_set_rtpi(tpg, id, false);
+	return ret;
+}
+
+static void give_rtpi(struct se_portal_group *tpg)
+{
+	xa_cmpxchg(&rtpi_xa, compat_tpg_rtpi(tpg), tpg, NULL, GFP_KERNEL);
+	if (!compat_tpg_rtpi_manual(tpg))
+		compat_tpg_set_rtpi(tpg, 0, false);
+}
+
+/**
+ * tpg_enable - the attribute enable of a TPG
+ * @tpg:	the TPG, of a fabric with fabric_enable_tpg()
+ * @enable:	on or off
+ *
+ * May sleep. Return: 0 or an error, the fabric's or of its identifier.
+ */
+int tpg_enable(struct se_portal_group *tpg, bool enable)
+{
+	int ret;
+
+	if (tpg->enabled == enable)
+		return 0;
+	if (enable && COMPAT_TPG_RTPI) {
+		ret = take_rtpi(tpg);
+		if (ret)
+			return ret;
+	}
+	ret = tpg->se_tpg_tfo->fabric_enable_tpg(tpg, enable);
+	if (COMPAT_TPG_RTPI && (ret ? enable : !enable))
+		give_rtpi(tpg);
+	if (!ret)
+		tpg->enabled = enable;
+	return ret;
+}
+
+/**
+ * tpg_set_rtpi - choose the RELATIVE TARGET PORT IDENTIFIER
+ * @tpg:	a TPG that is not enabled
+ * @rtpi:	not zero
+ *
+ * Return: 0, -EINVAL.
+ */
+int tpg_set_rtpi(struct se_portal_group *tpg, u16 rtpi)
+{
+	if (tpg->enabled || !rtpi)
+		return -EINVAL;
+	compat_tpg_set_rtpi(tpg, rtpi, true);
+	return 0;
+}
+
+/**
+ * core_allocate_nexus_loss_ua - tell an initiator that its nexus was lost
+ * @nacl:	its ACL
+ */
+void core_allocate_nexus_loss_ua(struct se_node_acl *nacl)
+{
+	struct se_dev_entry *deve;
+
+	if (!nacl)
+		return;
+	rcu_read_lock();
+	hlist_for_each_entry_rcu(deve, &nacl->lun_entry_hlist, link)
+		ua_allocate(deve, 0x29, 0x07);
+	rcu_read_unlock();
+}
