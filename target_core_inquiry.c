@@ -110,7 +110,7 @@ static void facts_collect(struct se_cmd *cmd, struct inquiry_facts *f)
 	memset(f, 0, sizeof(*f));
 	f->peripheral = cmd_is_lun0(cmd) ? NOT_CONNECTED : dev->transport->get_device_type(dev) & 0x1f;
 	f->removable = f->peripheral == TYPE_TAPE;
-	f->multip = dev->export_count > 1;
+	f->multip = READ_ONCE(dev->export_count) > 1;
 	f->third_party_copy = dev->dev_attrib.emulate_3pc;
 	f->prot_type = cmd_prot_type(cmd);
 	f->write_cache = dev_write_cache(dev);

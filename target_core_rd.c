@@ -35,9 +35,10 @@ struct rd_host {
 	u32			id;
 };
 
-/* Bytes by page; where there is no page they all are @fill. */
+/* Bytes by page; where there is no page they all are @fill. Commands may come in softirqs. */
 struct rd_space {
 	struct xarray		pages;
+	atomic_long_t		count;		/* of pages */
 	u8			fill;
 };
 
@@ -60,7 +61,7 @@ static struct rd_dev *to_rd(struct se_device *dev)
 
 static void space_init(struct rd_space *space, u8 fill)
 {
-	xa_init(&space->pages);
+	xa_init_flags(&space->pages, XA_FLAGS_LOCK_BH);
 	space->fill = fill;
 }
 
@@ -76,9 +77,11 @@ static void space_drop(struct rd_space *space, unsigned long first, unsigned lon
 	struct page *page;
 
 	xa_for_each_range(&space->pages, index, page, first, last) {
-		page = xa_erase(&space->pages, index);
-		if (page)
+		page = xa_erase_bh(&space->pages, index);
+		if (page) {
+			atomic_long_dec(&space->count);
 			call_rcu(&page->rcu_head, free_page_rcu);
+		}
 		cond_resched();
 	}
 }
@@ -99,9 +102,11 @@ static int space_add(struct rd_space *space, unsigned long index, gfp_t gfp)
 	if (!page)
 		return -ENOMEM;
 	memset(page_address(page), space->fill, PAGE_SIZE);
-	old = xa_cmpxchg(&space->pages, index, NULL, page, gfp);
+	old = xa_cmpxchg_bh(&space->pages, index, NULL, page, gfp);
 	if (old)
 		__free_page(page);	/* another was quicker, or no memory for the node */
+	else
+		atomic_long_inc(&space->count);
 	return xa_is_err(old) ? xa_err(old) : 0;
 }
 
@@ -278,13 +283,27 @@ static void rd_rw_later(struct se_cmd *cmd, struct scatterlist *sgl)
 	queue_work(target_submission_wq, &cmd->work);
 }
 
+/*
+ * Nothing is kept and nothing is looked up. A fabric's own memory stays as it
+ * is; the core's goes to an initiator, and what it held before must not.
+ */
+static void rd_null_rw(struct se_cmd *cmd, struct scatterlist *sgl, enum dma_data_direction dir)
+{
+	if (dir == DMA_FROM_DEVICE && !(cmd->se_cmd_flags & SCF_PASSTHROUGH_SG_TO_MEM_NOALLOC)) {
+		struct sg_pos pos = sg_pos_start(sgl, 0);
+
+		sg_fill(&pos, 0, cmd->data_length);
+	}
+	target_complete_cmd(cmd, SAM_STAT_GOOD);
+}
+
 static sense_reason_t rd_execute_rw(struct se_cmd *cmd, struct scatterlist *sgl, u32 nents,
 				    enum dma_data_direction dir)
 {
 	sense_reason_t ret;
 
 	if (to_rd(cmd->se_dev)->nullio) {
-		target_complete_cmd(cmd, SAM_STAT_GOOD);
+		rd_null_rw(cmd, sgl, dir);
 		return 0;
 	}
 	if (unlikely(cmd->data_length > RD_INLINE_BYTES)) {
@@ -396,6 +415,12 @@ static struct se_device *rd_alloc_device(struct se_hba *hba, const char *name)
 	return &rd->dev;
 }
 
+/* For the Logical Block Provisioning log page. */
+static u64 rd_mapped_blocks(struct se_device *dev)
+{
+	return (u64)atomic_long_read(&to_rd(dev)->data.count) * PAGE_SIZE / dev->dev_attrib.block_size;
+}
+
 static int rd_configure_device(struct se_device *dev)
 {
 	struct rd_dev *rd = to_rd(dev);
@@ -405,6 +430,7 @@ static int rd_configure_device(struct se_device *dev)
 		return -EINVAL;
 	}
 	rd->has_pages = !rd->nullio;
+	to_core_dev(dev)->mapped_blocks = rd->has_pages ? rd_mapped_blocks : NULL;
 	dev->dev_attrib.hw_block_size = RD_BLOCK_SIZE;
 	dev->dev_attrib.hw_max_sectors = UINT_MAX;
 	dev->dev_attrib.hw_queue_depth = RD_QUEUE_DEPTH;
