@@ -51,19 +51,18 @@ static size_t sense_put_progress(u8 *sense, bool desc, u16 progress)
 sense_reason_t spc_request_sense(struct se_cmd *cmd)
 {
 	struct core_dev *cdev = to_core_dev(cmd->se_dev);
-	u32 progress = READ_ONCE(cdev->format_progress);
+	u32 progress = READ_ONCE(cdev->format_progress) & FORMAT_PROGRESS;
+	sense_reason_t reason = cdev->failed ? CORE_NOT_READY : sbc_format_reason(cmd->se_dev);
 	u8 sense[SENSE_FIXED_LEN] = {}, key = NO_SENSE, asc = 0, ascq = 0;
 	bool desc = cmd->t_task_cdb[1] & 1;
 	size_t len = desc ? 8 : SENSE_FIXED_LEN;
 
 	if (ua_take(cmd, &asc, &ascq))
 		key = UNIT_ATTENTION;
-	else if (cdev->failed)
-		sense_triple(CORE_NOT_READY, &key, &asc, &ascq);
-	else if (progress)
-		sense_triple(CORE_FORMAT_IN_PROGRESS, &key, &asc, &ascq);
+	else if (reason)
+		sense_triple(reason, &key, &asc, &ascq);
 	scsi_build_sense_buffer(desc, sense, key, asc, ascq);
-	if (progress && key == NOT_READY && !cdev->failed)
+	if (key == NOT_READY && progress && !cdev->failed)
 		len = sense_put_progress(sense, desc, min_t(u32, progress - 1, U16_MAX));
 	cmd_reply(cmd, sense, len);
 	return 0;
