@@ -185,7 +185,17 @@ static void format_erase_all(struct sbc_job *job)
 	sbc_job_step(job, DMA_TO_DEVICE);
 }
 
-/* The job of a command that has claimed the device. */
+/* It begins when all earlier commands are through. ACA is still to be refused. */
+static void format_wait_for_others(struct se_cmd *cmd)
+{
+	if (cmd->sam_task_attr != TCM_ACA_TAG)
+		cmd->sam_task_attr = TCM_ORDERED_TAG;
+}
+
+/*
+ * The job of a command that has claimed the device. From now on the gate tells
+ * the commands behind it what is going on: they need not wait for it.
+ */
 static struct sbc_job *format_job(struct se_cmd *cmd, u8 passes)
 {
 	u64 blocks = dev_blocks(cmd->se_dev);
@@ -195,6 +205,7 @@ static struct sbc_job *format_job(struct se_cmd *cmd, u8 passes)
 		WRITE_ONCE(to_core_dev(cmd->se_dev)->format_progress, 0);
 		return NULL;
 	}
+	execute_done(cmd);
 	job->pass = passes;
 	job->total = blocks * passes;
 	job->end = format_end;
@@ -213,15 +224,13 @@ static struct sbc_job *format_job(struct se_cmd *cmd, u8 passes)
  * @ops:	the backend's
  * @size:	is set to what the initiator sends: the CDB has no length
  *
- * As an ORDERED command it begins when all earlier ones are through.
- *
  * Return: 0.
  */
 sense_reason_t sbc_setup_format(struct se_cmd *cmd, struct exec_cmd_ops *ops, unsigned int *size)
 {
 	if (cmd->t_task_cdb[1] & FORMAT_FMTDATA)
 		*size = cmd->data_length;
-	cmd->sam_task_attr = TCM_ORDERED_TAG;
+	format_wait_for_others(cmd);
 	return 0;
 }
 
@@ -327,7 +336,7 @@ sense_reason_t sbc_setup_sanitize(struct se_cmd *cmd, struct exec_cmd_ops *ops, 
 	if (len < least || len > most)
 		return TCM_INVALID_CDB_FIELD;
 	*size = len;
-	cmd->sam_task_attr = TCM_ORDERED_TAG;
+	format_wait_for_others(cmd);
 	return 0;
 }
 

@@ -5,7 +5,6 @@
 #include "sbc_job.h"
 
 #include <linux/module.h>
-#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "cdb.h"
@@ -28,6 +27,34 @@ static const struct target_core_fabric_ops job_fabric = {
 	.get_cmd_state	= job_get_cmd_state,
 };
 
+static void job_free(struct sbc_job *job)
+{
+	if (job->prot)
+		target_free_sgl(job->prot, job->prot_nents);
+	if (job->sgl)
+		target_free_sgl(job->sgl, job->nents);
+	kfree(job);
+}
+
+/* Memory for a step of @blocks. */
+static struct sbc_job *job_alloc(struct se_device *dev, u32 blocks)
+{
+	struct sbc_job *job = kzalloc(sizeof(*job), GFP_NOIO);
+	int ret;
+
+	if (!job)
+		return NULL;
+	job->size = blocks * dev->dev_attrib.block_size;
+	ret = target_alloc_sgl(&job->sgl, &job->nents, job->size, true, false);
+	if (!ret && dev->dev_attrib.pi_prot_type)
+		ret = target_alloc_sgl(&job->prot, &job->prot_nents, blocks * dev->prot_length, true, false);
+	if (ret) {
+		job_free(job);
+		return NULL;
+	}
+	return job;
+}
+
 /**
  * sbc_job_create - a job for a command
  * @cmd:	command that is ended with it, parsed by sbc_parse_cdb()
@@ -39,32 +66,20 @@ static const struct target_core_fabric_ops job_fabric = {
  */
 struct sbc_job *sbc_job_create(struct se_cmd *cmd, u64 lba, u64 blocks)
 {
-	u32 block_size = cmd->se_dev->dev_attrib.block_size;
-	u32 step = min_t(u64, blocks, max_t(u32, SBC_STEP_BYTES / block_size, 1));
-	unsigned int noio = memalloc_noio_save();
+	struct se_device *dev = cmd->se_dev;
 	struct sbc_job *job;
 
-	job = kzalloc(sizeof(*job), GFP_NOIO);
-	if (job) {
-		job->size = step * block_size;
-		if (target_alloc_sgl(&job->sgl, &job->nents, job->size, true, false)) {
-			kfree(job);
-			job = NULL;
-		}
-	}
-	memalloc_noio_restore(noio);
+	job = job_alloc(dev, min_t(u64, blocks, max_t(u32, SBC_STEP_BYTES / dev->dev_attrib.block_size, 1)));
 	if (!job)
 		return NULL;
-
 	job->cmd = cmd;
-	job->dev = cmd->se_dev;
+	job->dev = dev;
 	job->ops = cmd_exec_ops(cmd);
 	job->lba = lba;
 	job->left = blocks;
 	job->fua = cmd->se_cmd_flags & SCF_FUA;
 	__target_init_cmd(&job->io, &job_fabric, NULL, 0, DMA_NONE, TCM_SIMPLE_TAG, job->sense, 0, NULL);
-	job->io.t_task_cdb = job->io.__t_task_cdb;
-	job->io.se_dev = job->dev;
+	job->io.se_dev = dev;
 	job->io.protocol_data = job->ops;
 	return job;
 }
@@ -131,7 +146,7 @@ static sense_reason_t job_io_done(struct se_cmd *io, bool success, int *post_ret
 	*post_ret = 1;
 	io->transport_complete_callback = NULL;
 	if (!success)
-		job_finish(job, io->scsi_status, io->sense_reason);
+		job_finish(job, io->scsi_status ?: SAM_STAT_CHECK_CONDITION, io->sense_reason);
 	else if (sbc_job_cancelled(job))
 		job_finish(job, SAM_STAT_CHECK_CONDITION, TCM_CHECK_CONDITION_ABORT_CMD);
 	else
@@ -184,6 +199,23 @@ static void job_started(struct sbc_job *job, sense_reason_t reason)
 	job_finish(job, SAM_STAT_CHECK_CONDITION, reason);
 }
 
+/* What is written gets protection information, what is read is checked. */
+static void job_protect(struct sbc_job *job, enum dma_data_direction dir)
+{
+	struct se_cmd *io = &job->io;
+
+	if (!job->prot)
+		return;
+	io->prot_type = job->dev->dev_attrib.pi_prot_type;
+	io->prot_checks = TARGET_DIF_CHECK_GUARD | TARGET_DIF_CHECK_REFTAG;
+	io->prot_length = job->step * job->dev->prot_length;
+	io->reftag_seed = lower_32_bits(job->lba);
+	io->t_prot_sg = job->prot;
+	io->t_prot_nents = DIV_ROUND_UP(io->prot_length, PAGE_SIZE);
+	if (dir == DMA_TO_DEVICE)
+		sbc_dif_generate(io);
+}
+
 /**
  * sbc_job_again - reads or writes the blocks of the step under way
  * @job:	the job; the caller gives it up
@@ -201,6 +233,7 @@ void sbc_job_again(struct sbc_job *job, enum dma_data_direction dir)
 	io->data_length = sbc_job_bytes(job);
 	io->t_data_sg = job->sgl;
 	io->t_data_nents = sbc_job_fit(job, io->data_length);
+	job_protect(job, dir);
 	job_started(job, job->ops->execute_rw(io, job->sgl, io->t_data_nents, dir));
 }
 
@@ -300,8 +333,7 @@ static void job_finish(struct sbc_job *job, u8 status, sense_reason_t reason)
 
 	if (job->end)
 		job->end(job, status == SAM_STAT_GOOD);
-	target_free_sgl(job->sgl, job->nents);
-	kfree(job);
+	job_free(job);
 	job_start_next(next);
 
 	if (cmd && status == SAM_STAT_CHECK_CONDITION)

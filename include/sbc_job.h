@@ -21,6 +21,8 @@
  * @sgl:	the job's buffer
  * @nents:	entries of @sgl
  * @size:	bytes of it
+ * @prot:	protection information of the buffer's blocks, where the device has it
+ * @prot_nents:	entries of @prot
  * @lba:	first block not done yet
  * @left:	blocks not done yet
  * @step:	blocks of the step under way
@@ -47,6 +49,8 @@ struct sbc_job {
 	struct scatterlist	*sgl;
 	unsigned int		nents;
 	u32			size;
+	struct scatterlist	*prot;
+	unsigned int		prot_nents;
 	u64			lba;
 	u64			left;
 	u32			step;
