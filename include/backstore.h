@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the backstores on files and block devices share: how an error of the
+ * layer below becomes a SCSI status, and execution where waiting is allowed.
+ *
+ * Commands are executed where queuecommand() may not wait. Those that wait go to
+ * a workqueue with struct se_cmd's own work item, which the core uses only once
+ * the command is completed; se_cmd.priv has the handler meanwhile. Both belong
+ * to the backstore from execute_cmd() until target_complete_cmd().
+ */
+#ifndef LIO_BACKSTORE_H
+#define LIO_BACKSTORE_H
+
+#include <linux/sched.h>
+#include <linux/sched/mm.h>
+#include <linux/workqueue.h>
+#include <scsi/scsi_common.h>
+#include <scsi/scsi_proto.h>
+#include <target/target_core_backend.h>
+#include <target/target_core_base.h>
+
+/**
+ * struct backstore_failure - what an initiator is told of an error
+ * @err:	the layer below's, negative
+ * @status:	SAM status; the rest is for CHECK CONDITION
+ * @key:	sense key
+ * @asc:	additional sense code
+ * @ascq:	its qualifier
+ */
+struct backstore_failure {
+	int err;
+	u8 status;
+	u8 key, asc, ascq;
+};
+
+/* errno as the VFS gives it, or blk_status_to_errno(): table in SPC-5 annex F for the codes */
+static const struct backstore_failure backstore_failures[] = {
+	/* SPACE ALLOCATION FAILED WRITE PROTECT */
+	{ -ENOSPC, SAM_STAT_CHECK_CONDITION, DATA_PROTECT, 0x27, 0x07 },
+	{ -EDQUOT, SAM_STAT_CHECK_CONDITION, DATA_PROTECT, 0x27, 0x07 },
+	{ -EFBIG, SAM_STAT_CHECK_CONDITION, DATA_PROTECT, 0x27, 0x07 },
+	/* WRITE PROTECTED */
+	{ -EROFS, SAM_STAT_CHECK_CONDITION, DATA_PROTECT, 0x27, 0x00 },
+	{ -EPERM, SAM_STAT_CHECK_CONDITION, DATA_PROTECT, 0x27, 0x00 },
+	{ -EACCES, SAM_STAT_CHECK_CONDITION, DATA_PROTECT, 0x27, 0x00 },
+	/* INTERNAL TARGET FAILURE */
+	{ -EREMOTEIO, SAM_STAT_CHECK_CONDITION, HARDWARE_ERROR, 0x44, 0x00 },
+	{ -EINVAL, SAM_STAT_CHECK_CONDITION, HARDWARE_ERROR, 0x44, 0x00 },
+	/* INVALID FIELD IN CDB: the lower device cannot do it */
+	{ -EOPNOTSUPP, SAM_STAT_CHECK_CONDITION, ILLEGAL_REQUEST, 0x24, 0x00 },
+	/* LOGICAL UNIT COMMUNICATION FAILURE, and its TIME-OUT */
+	{ -ENOLINK, SAM_STAT_CHECK_CONDITION, NOT_READY, 0x08, 0x00 },
+	{ -ETIMEDOUT, SAM_STAT_CHECK_CONDITION, NOT_READY, 0x08, 0x01 },
+	/* LOGICAL UNIT FAILURE: the lower device is gone */
+	{ -ENODEV, SAM_STAT_CHECK_CONDITION, HARDWARE_ERROR, 0x3e, 0x01 },
+	{ -ENXIO, SAM_STAT_CHECK_CONDITION, HARDWARE_ERROR, 0x3e, 0x01 },
+	{ -ESHUTDOWN, SAM_STAT_CHECK_CONDITION, HARDWARE_ERROR, 0x3e, 0x01 },
+	/* LOGICAL BLOCK GUARD CHECK FAILED */
+	{ -EILSEQ, SAM_STAT_CHECK_CONDITION, ABORTED_COMMAND, 0x10, 0x01 },
+	{ -EBADE, SAM_STAT_RESERVATION_CONFLICT },
+	{ -ENOMEM, SAM_STAT_BUSY },
+	{ -EAGAIN, SAM_STAT_BUSY },
+	{ -EBUSY, SAM_STAT_BUSY },
+};
+
+/* Anything else is the medium's fault. UNRECOVERED READ ERROR, WRITE ERROR */
+static const struct backstore_failure backstore_bad_read = {
+	-EIO, SAM_STAT_CHECK_CONDITION, MEDIUM_ERROR, 0x11, 0x00
+};
+
+static const struct backstore_failure backstore_bad_write = {
+	-EIO, SAM_STAT_CHECK_CONDITION, MEDIUM_ERROR, 0x0c, 0x00
+};
+
+static inline const struct backstore_failure *backstore_find_failure(const struct se_cmd *cmd, int err)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(backstore_failures); i++)
+		if (backstore_failures[i].err == err)
+			return &backstore_failures[i];
+	return cmd->data_direction == DMA_FROM_DEVICE ? &backstore_bad_read : &backstore_bad_write;
+}
+
+/* As the core does: fixed sense data has no room for the addresses of a large device. */
+static inline bool backstore_descriptor_sense(struct se_device *se_dev)
+{
+	return se_dev->transport->get_blocks(se_dev) > U32_MAX;
+}
+
+/**
+ * backstore_complete - end a command
+ * @cmd:	the command, not to be touched afterwards
+ * @err:	0, or what the layer below said
+ *
+ * Context: any; target_complete_cmd()'s.
+ */
+static inline void backstore_complete(struct se_cmd *cmd, int err)
+{
+	const struct backstore_failure *failure;
+	u8 sense[TRANSPORT_SENSE_BUFFER] = {};
+
+	if (likely(!err)) {
+		target_complete_cmd(cmd, SAM_STAT_GOOD);
+		return;
+	}
+	failure = backstore_find_failure(cmd, err);
+	if (failure->status != SAM_STAT_CHECK_CONDITION) {
+		target_complete_cmd(cmd, failure->status);
+		return;
+	}
+	/* Someone of the core waits for this end (COMPARE AND WRITE): only a reason calls him. */
+	if (cmd->transport_complete_callback) {
+		target_complete_cmd_with_sense(cmd, SAM_STAT_CHECK_CONDITION,
+					       TCM_LOGICAL_UNIT_COMMUNICATION_FAILURE);
+		return;
+	}
+	scsi_build_sense_buffer(backstore_descriptor_sense(cmd->se_dev), sense, failure->key,
+				failure->asc, failure->ascq);
+	transport_copy_sense_to_cmd(cmd, sense);
+	target_complete_cmd(cmd, SAM_STAT_CHECK_CONDITION);
+}
+
+/*
+ * Writing back pages may end in this very device: no allocation here waits for
+ * that, and no write is throttled because of other devices.
+ */
+static inline void backstore_execute_work(struct work_struct *work)
+{
+	struct se_cmd *cmd = container_of(work, struct se_cmd, work);
+	sense_reason_t (*execute)(struct se_cmd *cmd) = cmd->priv;
+	unsigned int noio = memalloc_noio_save();
+	unsigned int throttle = current->flags & PF_LOCAL_THROTTLE;
+	sense_reason_t reason;
+
+	current->flags |= PF_LOCAL_THROTTLE;
+	reason = execute(cmd);
+	if (reason)
+		target_complete_cmd_with_sense(cmd, SAM_STAT_CHECK_CONDITION, reason);
+	if (!throttle)
+		current->flags &= ~PF_LOCAL_THROTTLE;
+	memalloc_noio_restore(noio);
+}
+
+/**
+ * backstore_defer - execute a command in a workqueue
+ * @cmd:	the command, with its handler in priv
+ * @wq:		the workqueue; its workers have init's root and credentials
+ */
+static inline void backstore_defer(struct se_cmd *cmd, struct workqueue_struct *wq)
+{
+	INIT_WORK(&cmd->work, backstore_execute_work);
+	queue_work(wq, &cmd->work);
+}
+
+/**
+ * backstore_wait_elsewhere - have a parsed command executed by @defer
+ * @cmd:	parsed, with its handler in execute_cmd
+ * @defer:	calls backstore_defer()
+ */
+static inline void backstore_wait_elsewhere(struct se_cmd *cmd,
+					    sense_reason_t (*defer)(struct se_cmd *cmd))
+{
+	cmd->priv = cmd->execute_cmd;
+	cmd->execute_cmd = defer;
+}
+
+/**
+ * backstore_sync_range - the blocks of a SYNCHRONIZE CACHE (SBC-4 5.29, 5.30)
+ * @cmd:	SYNCHRONIZE CACHE (10) or (16)
+ * @lba:	where to put the first
+ *
+ * Return: how many, 0 for all to the end.
+ */
+static inline u32 backstore_sync_range(const struct se_cmd *cmd, u64 *lba)
+{
+	const u8 *cdb = cmd->t_task_cdb;
+
+	if (cdb[0] == SYNCHRONIZE_CACHE) {
+		*lba = get_unaligned_be32(&cdb[2]);
+		return get_unaligned_be16(&cdb[7]);
+	}
+	*lba = get_unaligned_be64(&cdb[2]);
+	return get_unaligned_be32(&cdb[10]);
+}
+
+/* IMMED: the answer may come before the work is done. */
+static inline bool backstore_sync_immed(const struct se_cmd *cmd)
+{
+	return cmd->t_task_cdb[1] & 0x02;
+}
+
+#endif /* LIO_BACKSTORE_H */
