@@ -123,15 +123,16 @@ sense_reason_t alua_check(struct se_cmd *cmd)
 }
 
 /**
- * alua_nonop_delay() - a non-optimized path is slower, as its attribute asks
+ * core_alua_check_nonop_delay() - a non-optimized path is slower, as its attribute asks
  * @cmd:	the command
  *
- * Context: process; waits, at most ALUA_NONOP_MAX_MSECS.
+ * Context: process; waits, at most ALUA_NONOP_MAX_MSECS. Return: 0.
  */
-void alua_nonop_delay(struct se_cmd *cmd)
+int core_alua_check_nonop_delay(struct se_cmd *cmd)
 {
 	if ((cmd->se_cmd_flags & SCF_ALUA_NON_OPTIMIZED) && cmd->alua_nonop_delay > 0)
 		msleep_interruptible(min(cmd->alua_nonop_delay, ALUA_NONOP_MAX_MSECS));
+	return 0;
 }
 
 /* ------------------------------------------------------------------ */
