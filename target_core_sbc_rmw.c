@@ -63,7 +63,7 @@ static size_t walk_both(struct sbc_job *job, size_t offset, size_t at, size_t le
 	return done;
 }
 
-/* VERIFY; both parts of WRITE AND VERIFY's second half */
+/* VERIFY, and the second half of WRITE AND VERIFY */
 
 static u8 bytchk_of(const struct se_cmd *cmd)
 {
@@ -88,17 +88,25 @@ static size_t verify_compare(struct sbc_job *job)
 	return bytes;
 }
 
+/* Checks the step just read; false: the job has ended with MISCOMPARE. */
+static bool verify_check(struct sbc_job *job)
+{
+	size_t same;
+
+	if (!job->bytchk)
+		return true;
+	same = verify_compare(job);
+	if (same == sbc_job_bytes(job))
+		return true;
+	job->cmd->sense_info = job->lba + same / job->dev->dev_attrib.block_size;
+	sbc_job_end(job, TCM_MISCOMPARE_VERIFY);
+	return false;
+}
+
 static void verify_next(struct sbc_job *job)
 {
-	if (job->bytchk) {
-		size_t same = verify_compare(job);
-
-		if (same < sbc_job_bytes(job)) {
-			job->cmd->sense_info = job->lba + same / job->dev->dev_attrib.block_size;
-			sbc_job_end(job, TCM_MISCOMPARE_VERIFY);
-			return;
-		}
-	}
+	if (!verify_check(job))
+		return;
 	if (sbc_job_advance(job))
 		sbc_job_step(job, DMA_FROM_DEVICE);
 	else
@@ -197,18 +205,12 @@ static void write_verify_step(struct sbc_job *job)
 
 static void write_verify_check(struct sbc_job *job)
 {
-	size_t same = sbc_job_bytes(job);
-
-	if (job->bytchk)
-		same = verify_compare(job);
-	if (same < sbc_job_bytes(job)) {
-		job->cmd->sense_info = job->lba + same / job->dev->dev_attrib.block_size;
-		sbc_job_end(job, TCM_MISCOMPARE_VERIFY);
-	} else if (sbc_job_advance(job)) {
+	if (!verify_check(job))
+		return;
+	if (sbc_job_advance(job))
 		write_verify_step(job);
-	} else {
+	else
 		sbc_job_end(job, 0);
-	}
 }
 
 static void write_verify_read(struct sbc_job *job)
