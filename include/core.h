@@ -58,6 +58,8 @@ struct core_dev {
 	struct core_buffer	buffer;
 	/* Blocks of the medium that have memory; NULL: the backstore does not tell. */
 	u64			(*mapped_blocks)(struct se_device *dev);
+	/* One dev_configure() at a time; initialised by target_core_dev_configfs.c */
+	struct mutex		enable_lock;
 	struct se_device_queue	queues[];
 };
 
