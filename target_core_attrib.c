@@ -22,6 +22,8 @@ enum attrib_kind {
 
 /* What set() returns when the value is not to be stored. */
 #define ATTRIB_KEEP	1
+/* What the backstore cannot do: the number that clients know. */
+#define ATTRIB_NOT_DONE	(-ENOSYS)
 
 /**
  * struct attrib - one attribute
@@ -151,16 +153,16 @@ static int set_thin(struct se_device *dev, u32 value)
 	if (!value || dev->dev_attrib.max_unmap_block_desc_count)
 		return 0;
 	if (!dev->transport->configure_unmap)
-		return -ENOSYS;
+		return ATTRIB_NOT_DONE;
 	if (!target_dev_configured(dev))
 		return -ENODEV;
-	return dev->transport->configure_unmap(dev) ? 0 : -ENOSYS;
+	return dev->transport->configure_unmap(dev) ? 0 : ATTRIB_NOT_DONE;
 }
 
 /* Commands are not reordered without restriction. */
 static int set_rest_reord(struct se_device *dev, u32 value)
 {
-	return value ? -ENOSYS : 0;
+	return value ? ATTRIB_NOT_DONE : 0;
 }
 
 /* Protection type 2 needs 32-byte CDBs from every initiator. */
@@ -173,12 +175,12 @@ static int set_pi_prot_type(struct se_device *dev, u32 value)
 	if (value > TARGET_DIF_TYPE3_PROT)
 		return -EINVAL;
 	if (value == TARGET_DIF_TYPE2_PROT)
-		return -ENOSYS;
+		return ATTRIB_NOT_DONE;
 	/* The lower device has a type: it stays. */
 	if (attrib->hw_pi_prot_type)
 		return ATTRIB_KEEP;
 	if (!dev->transport->init_prot || !dev->transport->free_prot)
-		return value ? -ENOSYS : ATTRIB_KEEP;
+		return value ? ATTRIB_NOT_DONE : ATTRIB_KEEP;
 	if (!target_dev_configured(dev))
 		return -ENODEV;
 	if (dev_is_exported(dev))
@@ -213,7 +215,7 @@ static int set_pi_prot_format(struct se_device *dev, u32 value)
 	if (!value)
 		return ATTRIB_KEEP;
 	if (!dev->transport->format_prot)
-		return -ENOSYS;
+		return ATTRIB_NOT_DONE;
 	if (!target_dev_configured(dev))
 		return -ENODEV;
 	if (dev_is_exported(dev))
@@ -233,7 +235,7 @@ static int set_pi_prot_verify(struct se_device *dev, u32 value)
 		return 0;
 	if (attrib->hw_pi_prot_type || !attrib->pi_prot_type)
 		return ATTRIB_KEEP;
-	return dev->transport->init_prot && dev->transport->free_prot ? 0 : -ENOSYS;
+	return dev->transport->init_prot && dev->transport->free_prot ? 0 : ATTRIB_NOT_DONE;
 }
 
 static int set_block_size(struct se_device *dev, u32 value)
@@ -270,7 +272,7 @@ static int set_passthrough(struct se_device *dev, u8 flag, bool ours)
 	if (ours == !(dev->transport_flags & flag))
 		return ATTRIB_KEEP;
 	if (!(dev->transport->transport_flags_changeable & flag))
-		return -ENOSYS;
+		return ATTRIB_NOT_DONE;
 	WRITE_ONCE(dev->transport_flags, ours ? dev->transport_flags & ~flag :
 						dev->transport_flags | flag);
 	return ATTRIB_KEEP;
@@ -380,24 +382,23 @@ static int set_emulate_format(struct se_device *dev, u32 value)
 #define ALL_MEMBERS(M)	SBC_MEMBERS(M) PR_MEMBERS(M) COMMON_MEMBERS(M)
 #define ALL_SPECIALS(S)	SBC_SPECIALS(S) COMMON_SPECIALS(S)
 
-#define MEMBER_TABLE(_name, _kind, _idle, _set)				\
+#define ATTRIB_TABLE(_name, _kind, _idle, _set, ...)			\
 static const struct attrib attrib_##_name = {				\
 	.kind	= (_kind),						\
-	.size	= sizeof_field(struct se_dev_attrib, _name),		\
-	.offset	= offsetof(struct se_dev_attrib, _name),		\
 	.idle	= (_idle),						\
 	.set	= (_set),						\
+	__VA_ARGS__							\
 };
+
+#define MEMBER_TABLE(_name, _kind, _idle, _set)				\
+	ATTRIB_TABLE(_name, _kind, _idle, _set,				\
+		     .size = sizeof_field(struct se_dev_attrib, _name),	\
+		     .offset = offsetof(struct se_dev_attrib, _name))
 ALL_MEMBERS(MEMBER_TABLE)
 COMMON_READ_ONLY(MEMBER_TABLE)
 
 #define SPECIAL_TABLE(_name, _kind, _idle, _get, _set)			\
-static const struct attrib attrib_##_name = {				\
-	.kind	= (_kind),						\
-	.idle	= (_idle),						\
-	.get	= (_get),						\
-	.set	= (_set),						\
-};
+	ATTRIB_TABLE(_name, _kind, _idle, _set, .get = (_get))
 ALL_SPECIALS(SPECIAL_TABLE)
 
 #define SHOW(_name, ...)						\

@@ -233,11 +233,6 @@ static int check_directory(const char *path)
 	return err;
 }
 
-static int dev_exported(struct se_device *dev, void *unused)
-{
-	return dev_is_exported(dev);
-}
-
 static ssize_t root_dbroot_store(struct config_item *item, const char *page, size_t count)
 {
 	char *path;
@@ -254,8 +249,8 @@ static ssize_t root_dbroot_store(struct config_item *item, const char *page, siz
 		path[count - 1] = 0;
 
 	mutex_lock(&dbroot_lock);
-	if (dev_for_each(dev_exported, NULL)) {
-		pr_warn("dbroot cannot change while devices are exported\n");
+	if (dev_configfs_any()) {
+		pr_warn("dbroot cannot change while there are devices\n");
 		err = -EINVAL;
 	} else {
 		err = check_directory(path);

@@ -9,6 +9,9 @@
 #include "configfs_tree.h"
 #include "core.h"
 
+/* Devices with a directory, or whose directory went while they were in use. */
+static atomic_t dev_count = ATOMIC_INIT(0);
+
 static struct se_device *to_dev(struct config_item *item)
 {
 	return container_of(to_config_group(item), struct se_device, dev_group);
@@ -158,6 +161,7 @@ static void dev_release(struct config_item *item)
 	struct se_hba *hba = dev->se_hba;
 
 	dev_destroy(dev);
+	atomic_dec(&dev_count);
 	config_group_put(&hba->hba_group);
 }
 
@@ -255,6 +259,7 @@ struct config_group *dev_configfs_make(struct se_hba *hba, const char *name)
 		return ERR_CAST(dev);
 	mutex_init(&to_core_dev(dev)->enable_lock);
 	config_group_get(&hba->hba_group);
+	atomic_inc(&dev_count);
 	add_groups(dev, name);
 	err = add_default_tg_group(dev);
 	if (err) {
@@ -278,4 +283,10 @@ void dev_configfs_drop(struct config_item *item)
 	configfs_remove_default_groups(&dev->t10_alua.alua_tg_pt_gps_group);
 	configfs_remove_default_groups(&dev->dev_group);
 	config_item_put(item);
+}
+
+/** dev_configfs_any() - is there a device? */
+bool dev_configfs_any(void)
+{
+	return atomic_read(&dev_count);
 }

@@ -12,5 +12,6 @@ extern struct configfs_attribute *wwn_configfs_attrs[];	/* target_core_wwn_confi
 struct se_hba;
 struct config_group *dev_configfs_make(struct se_hba *hba, const char *name);
 void dev_configfs_drop(struct config_item *item);
+bool dev_configfs_any(void);
 
 #endif /* LIO_CONFIGFS_TREE_H */
