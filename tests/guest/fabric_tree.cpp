@@ -2,6 +2,8 @@
 // The fabrics' side of the core's configfs tree: what can be made and linked where, and with which
 // error number it cannot; as recorded on the distribution's core, and on iSCSI and loopback.
 #include "backstore.hpp"
+#include "block_io.hpp"
+#include "loopback.hpp"
 #include "module.hpp"
 #include "test_env.hpp"
 
@@ -246,6 +248,36 @@ TEST_F(FabricTree, Statistics)
 	EXPECT_EQ(read_value(port + "scsi_port/dev").value_or("?"), index);
 	EXPECT_EQ(read_value(port + "scsi_port/role").value_or("?"), "Device" + index);
 	EXPECT_EQ(read_value(ml + "scsi_auth_intr/dev").value_or("?"), index);
+}
+
+// Every level counts what goes through it: the device, the port and the initiator's mapping. The ACL
+// takes over the nexus that demo mode let in: tcm_loop finds no device of a LUN that is not mapped yet.
+TEST(FabricStatistics, CountIo)
+{
+	ASSERT_OK_AND_ASSIGN(LoopDisk disk, LoopDisk::create(ramdisk_spec("rd", 64 << 20)));
+	ASSERT_OK_AND_ASSIGN(std::string initiator, read_value(disk.target.tpg() + "/nexus"));
+	const std::string acl = disk.target.tpg() + "/acls/" + initiator, mapped = acl + "/lun_0";
+	ASSERT_OK_AND_ASSIGN(Removal acl_dir, make_dir_guard(acl));
+	ASSERT_OK_AND_ASSIGN(Removal mapped_dir, make_dir_guard(mapped));
+	ASSERT_OK_AND_ASSIGN(Removal map, make_link_guard(disk.lun.path(), mapped + "/x"));
+	ASSERT_OK_AND_ASSIGN(std::string node, disk.lun.block_node());
+	{
+		ASSERT_OK_AND_ASSIGN(BlockFile file, BlockFile::open(node));
+		ASSERT_OK(file.write_pattern(0, 24 << 20));
+		ASSERT_OK(file.verify_pattern(0, 8 << 20));
+	}
+	for (const std::string &group : {disk.backstore.path() + "/statistics/scsi_lu",
+					 disk.lun.path() + "/statistics/scsi_tgt_port",
+					 mapped + "/statistics/scsi_auth_intr"}) {
+		SCOPED_TRACE(group);
+		EXPECT_EQ(read_number(group + "/write_mbytes").value_or(0), 24u);
+		EXPECT_EQ(read_number(group + "/read_mbytes").value_or(0), 8u);
+	}
+	EXPECT_EQ(read_value(mapped + "/statistics/scsi_att_intr_port/port_ident").value_or("?"), initiator + "+i+");
+	// An ACL's rmdir waits for its nexus, and tcm_loop does not end it for that.
+	ASSERT_OK(map.remove());
+	ASSERT_OK(disk.lun.destroy());
+	ASSERT_OK(disk.target.drop_nexus());
 }
 
 } // namespace
