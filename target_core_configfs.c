@@ -248,16 +248,16 @@ static ssize_t root_dbroot_store(struct config_item *item, const char *page, siz
 	if (count && path[count - 1] == '\n')
 		path[count - 1] = 0;
 
+	/* The file system may take its time: nobody else waits for it. */
+	err = check_directory(path);
+	if (err)
+		pr_warn("dbroot: cannot use %s: %d\n", path, err);
 	mutex_lock(&dbroot_lock);
 	if (dev_configfs_any()) {
 		pr_warn("dbroot cannot change while there are devices\n");
 		err = -EINVAL;
-	} else {
-		err = check_directory(path);
-		if (err)
-			pr_warn("dbroot: cannot use %s: %d\n", path, err);
-		else
-			strscpy(dbroot, path, sizeof(dbroot));
+	} else if (!err) {
+		strscpy(dbroot, path, sizeof(dbroot));
 	}
 	mutex_unlock(&dbroot_lock);
 	kfree(path);
