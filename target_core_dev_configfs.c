@@ -22,7 +22,7 @@ static ssize_t dev_info_show(struct config_item *item, char *page)
 	struct se_device *dev = to_dev(item);
 	ssize_t len;
 
-	len = sysfs_emit(page, "Status: %s  Max Queue Depth: %u  SectorSize: %u  HwMaxSectors: %u\n",
+	len = sysfs_emit(page, "Status: %s  Max Queue Depth: %u  SectorSize: %u  HwMaxSectors: %u\n        ",
 			 dev_is_exported(dev) ? "ACTIVATED" : "DEACTIVATED", dev->queue_depth,
 			 dev->dev_attrib.block_size, dev->dev_attrib.hw_max_sectors);
 	return len + dev->transport->show_configfs_dev_params(dev, page + len);
