@@ -558,7 +558,7 @@ static int rd_format_prot(struct se_device *dev)
 static const struct target_backend_ops rd_ops = {
 	.name			= "rd_mcp",
 	.inquiry_prod		= "RAMDISK-MCP",
-	.inquiry_rev		= TARGET_CORE_VERSION,
+	.inquiry_rev		= "4.0",
 	.attach_hba		= rd_attach_hba,
 	.detach_hba		= rd_detach_hba,
 	.alloc_device		= rd_alloc_device,
