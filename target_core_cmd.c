@@ -454,8 +454,12 @@ void target_queued_submit_work(struct work_struct *work)
 
 	llist_for_each_entry_safe(cmd, next, list, se_cmd_list) {
 		dev = cmd->se_dev;
-		if (!plug && dev->transport->plug_device)
+		if (!plug && dev->transport->plug_device) {
 			plug = dev->transport->plug_device(dev);
+			/* The backstore does not say whose it is. */
+			if (plug)
+				plug->se_dev = dev;
+		}
 		transport_handle_cdb_direct(cmd);
 	}
 	if (plug)
