@@ -408,6 +408,24 @@ bool cdb_enabled(const struct cdb_op *op, const struct se_device *dev)
 	return !op->enabled || op->enabled(op, dev);
 }
 
+/**
+ * cdb_opcode_enabled - is there any command of an operation code on this device?
+ * @opcode:	the operation code
+ * @dev:	a device whose commands the core emulates
+ *
+ * Return: true if so; then it is the service action that is wrong, not the
+ * operation code.
+ */
+bool cdb_opcode_enabled(u8 opcode, const struct se_device *dev)
+{
+	unsigned int i;
+
+	for (i = cdb_first[opcode]; i < ARRAY_SIZE(cdb_ops) && cdb_ops[i].opcode == opcode; i++)
+		if (cdb_enabled(&cdb_ops[i], dev))
+			return true;
+	return false;
+}
+
 /* Options of byte 1 (byte 10 of a 32-byte CDB) that the device lacks. */
 static u8 cdb_lacking_options(const struct cdb_op *op, const struct se_device *dev)
 {

@@ -72,7 +72,8 @@ static sense_reason_t lookup(const struct se_cmd *cmd, const struct cdb_op **op)
 
 	*op = cdb_find(cmd->t_task_cdb);
 	if (!*op || !cdb_enabled(*op, dev))
-		return TCM_UNSUPPORTED_SCSI_OPCODE;
+		return cdb_opcode_enabled(cmd->t_task_cdb[0], dev) ? TCM_INVALID_CDB_FIELD :
+								     TCM_UNSUPPORTED_SCSI_OPCODE;
 	if (!cdb_usage_check(*op, cmd->t_task_cdb, dev))
 		return TCM_INVALID_CDB_FIELD;
 	/* ADDITIONAL CDB LENGTH */

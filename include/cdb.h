@@ -85,6 +85,7 @@ const struct cdb_op *cdb_find(const u8 *cdb);
 /* All entries in the order of opcode and service action. */
 const struct cdb_op *cdb_table(unsigned int *count);
 bool cdb_enabled(const struct cdb_op *op, const struct se_device *dev);
+bool cdb_opcode_enabled(u8 opcode, const struct se_device *dev);
 void cdb_usage(const struct cdb_op *op, const struct se_device *dev, u8 *usage);
 /* The gate flags of a command; those of an opcode without an entry for a passthrough device. */
 unsigned int cdb_flags(const struct se_cmd *cmd);
