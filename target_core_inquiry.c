@@ -115,6 +115,7 @@ static void facts_collect(struct se_cmd *cmd, struct inquiry_facts *f)
 	f->prot_type = cmd_prot_type(cmd);
 	f->write_cache = dev_write_cache(dev);
 	f->non_rotating = dev->dev_attrib.is_nonrot;
+	f->block_erase = to_core_dev(dev)->emulate_format;
 	f->vendor = dev->t10_wwn.vendor;
 	f->model = dev->t10_wwn.model;
 	f->revision = dev->t10_wwn.revision;

@@ -101,7 +101,9 @@ static void build_limits(const struct inquiry_facts *f, struct page_buf *p)
 static void build_characteristics(const struct inquiry_facts *f, struct page_buf *p)
 {
 	page_be(p, f->non_rotating, 2);
-	page_fill(p, 0, 58);
+	page_fill(p, 0, 1);
+	page_be(p, f->block_erase << 6 /* WABEREQ */, 1);
+	page_fill(p, 0, 56);
 }
 
 /* SBC-4 6.6.6 */

@@ -68,6 +68,7 @@ struct inquiry_facts {
 	u8		prot_type;	/* in use; 0: none */
 	bool		write_cache;
 	bool		non_rotating;
+	bool		block_erase;	/* SANITIZE erases, and the blocks are readable then */
 	const char	*vendor, *model, *revision;
 	/* Limits, in logical blocks */
 	u32		granularity;	/* optimal transfer length granularity */
