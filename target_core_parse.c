@@ -220,6 +220,12 @@ static bool is_reservation(u8 opcode)
 	return false;
 }
 
+/* What a tape reads may be less than the buffer: nothing of that is known to be filled. */
+static bool is_tape(struct se_device *dev)
+{
+	return dev->transport->get_device_type(dev) == TYPE_TAPE;
+}
+
 static sense_reason_t parse_report_luns(struct se_cmd *cmd)
 {
 	unsigned int size;
@@ -251,7 +257,7 @@ sense_reason_t passthrough_parse_cdb(struct se_cmd *cmd,
 		return TCM_UNSUPPORTED_SCSI_OPCODE;
 
 	op = cdb_find(cdb);
-	if (op && (op->flags & CDB_BLOCKS))
+	if (op && (op->flags & CDB_BLOCKS) && !is_tape(cmd->se_dev))
 		cmd->se_cmd_flags |= SCF_SCSI_DATA_CDB;
 	/* A SCSI-2 initiator puts its LUN, which means nothing below, where byte 1 is reserved now. */
 	if (op && op->opcode != VARIABLE_LENGTH_CMD && !(op->usage[1] & 0xe0))
