@@ -149,7 +149,7 @@ static sense_reason_t check_state(const struct core_dev *cdev, unsigned int flag
 		return 0;
 	if (READ_ONCE(cdev->failed))
 		return CORE_NOT_READY;
-	return READ_ONCE(cdev->format_progress) ? CORE_FORMAT_IN_PROGRESS : 0;
+	return sbc_format_reason(cdev->dev);
 }
 
 static sense_reason_t check_gates(struct se_cmd *cmd)
