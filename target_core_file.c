@@ -53,6 +53,7 @@ struct fd_hba {
  * @id:		its number in its HBA
  * @path:	of the file, as control was told
  * @size:	in bytes, as control was told; a block device knows itself
+ * @bdev_bytes:	a block device's size when it was last seen alive
  * @buffered:	writes need not be on the medium
  * @async:	no page cache
  * @is_bdev:	@file is a block device, which is claimed
@@ -67,7 +68,7 @@ struct fd_dev {
 	struct mutex lock;
 	u32 id;
 	char path[FD_PATH_LEN];
-	u64 size;
+	u64 size, bdev_bytes;
 	bool buffered, async, is_bdev;
 	int sync_failed;
 	struct file *file, *prot;
@@ -95,12 +96,22 @@ static loff_t fd_file_bytes(const struct file *file)
 	return i_size_read(file->f_mapping->host);
 }
 
-static u64 fd_bytes(const struct fd_dev *dev)
+static bool fd_is_gone(const struct fd_dev *dev)
 {
-	return dev->is_bdev ? fd_file_bytes(dev->file) : READ_ONCE(dev->size);
+	return dev->is_bdev && backstore_bdev_is_gone(file_bdev(dev->file));
 }
 
-static u64 fd_blocks(const struct fd_dev *dev)
+/* A device that is gone has no size: its commands are to fail for the right reason. */
+static u64 fd_bytes(struct fd_dev *dev)
+{
+	if (!dev->is_bdev)
+		return READ_ONCE(dev->size);
+	if (!fd_is_gone(dev))
+		WRITE_ONCE(dev->bdev_bytes, fd_file_bytes(dev->file));
+	return READ_ONCE(dev->bdev_bytes);
+}
+
+static u64 fd_blocks(struct fd_dev *dev)
 {
 	return div_u64(fd_bytes(dev), fd_block_size(dev));
 }
@@ -562,9 +573,13 @@ static sense_reason_t fd_parse_cdb(struct se_cmd *cmd)
 {
 	sense_reason_t reason = sbc_parse_cdb(cmd, &fd_exec_ops);
 
-	if (!reason)
+	if (reason)
+		return reason;
+	if (unlikely(fd_is_gone(to_fd_dev(cmd->se_dev))))
+		backstore_refuse_gone(cmd);
+	else
 		backstore_wait_elsewhere(cmd, fd_defer);
-	return reason;
+	return 0;
 }
 
 /*
@@ -698,6 +713,7 @@ static int fd_set_up_bdev(struct fd_dev *dev, struct block_device *bdev)
 		return -EOPNOTSUPP;
 	}
 	dev->is_bdev = true;
+	dev->bdev_bytes = bdev_nr_bytes(bdev);
 	attrib->hw_block_size = bdev_logical_block_size(bdev);
 	attrib->max_write_same_len = FD_MAX_SAME_BDEV;
 	attrib->is_nonrot = bdev_nonrot(bdev);

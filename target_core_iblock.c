@@ -87,7 +87,13 @@ static struct iblock_dev *to_iblock_dev(struct se_device *se_dev)
 
 static bool iblock_is_gone(const struct iblock_dev *dev)
 {
-	return test_bit(GD_DEAD, &dev->bdev->bd_disk->state);
+	return backstore_bdev_is_gone(dev->bdev);
+}
+
+/* The core leaves it to us where LUNs are not mapped. */
+static bool iblock_is_read_only(const struct iblock_dev *dev)
+{
+	return dev->readonly || bdev_read_only(dev->bdev);
 }
 
 /* A device that is gone has no size: its commands are to fail for the right reason. */
@@ -273,6 +279,8 @@ static sense_reason_t iblock_execute_rw(struct se_cmd *cmd, struct scatterlist *
 		backstore_complete(cmd, 0);
 		return 0;
 	}
+	if (direction == DMA_TO_DEVICE && iblock_is_read_only(dev))
+		return TCM_WRITE_PROTECTED;
 	/* An initiator may have room for less than a block. */
 	if (left & (bdev_logical_block_size(dev->bdev) - 1))
 		return TCM_INVALID_CDB_FIELD;
@@ -333,6 +341,8 @@ static sense_reason_t iblock_execute_unmap(struct se_cmd *cmd, sector_t lba, sec
 	sector_t sectors = iblock_in_sectors(se_dev, blocks);
 	int err;
 
+	if (iblock_is_read_only(dev))
+		return TCM_WRITE_PROTECTED;
 	if (!sectors)
 		return 0;
 	/* What is discarded may come back; initiators may have been told that it does not. */
@@ -395,6 +405,8 @@ static sense_reason_t iblock_execute_write_same(struct se_cmd *cmd)
 	struct page *page;
 	int err;
 
+	if (iblock_is_read_only(dev))
+		return TCM_WRITE_PROTECTED;
 	/* Every block would need a reference tag of its own. */
 	if (cmd->prot_op)
 		return TCM_INVALID_CDB_FIELD;
@@ -567,12 +579,6 @@ static sense_reason_t iblock_defer(struct se_cmd *cmd)
 	return 0;
 }
 
-static sense_reason_t iblock_execute_gone(struct se_cmd *cmd)
-{
-	backstore_complete(cmd, -ENODEV);
-	return 0;
-}
-
 /* What is done here and at once; for all else there is the workqueue. */
 static bool iblock_never_waits(const struct se_cmd *cmd)
 {
@@ -598,27 +604,14 @@ static bool iblock_never_waits(const struct se_cmd *cmd)
 	}
 }
 
-/* SPC-5 5.12: these are answered whatever the state. */
-static bool iblock_needs_device(const struct se_cmd *cmd)
-{
-	switch (cmd->t_task_cdb[0]) {
-	case INQUIRY:
-	case REQUEST_SENSE:
-	case REPORT_LUNS:
-		return false;
-	default:
-		return true;
-	}
-}
-
 static sense_reason_t iblock_parse_cdb(struct se_cmd *cmd)
 {
 	sense_reason_t reason = sbc_parse_cdb(cmd, &iblock_exec_ops);
 
 	if (reason)
 		return reason;
-	if (unlikely(iblock_is_gone(to_iblock_dev(cmd->se_dev))) && iblock_needs_device(cmd))
-		cmd->execute_cmd = iblock_execute_gone;
+	if (unlikely(iblock_is_gone(to_iblock_dev(cmd->se_dev))))
+		backstore_refuse_gone(cmd);
 	else if (!iblock_never_waits(cmd))
 		backstore_wait_elsewhere(cmd, iblock_defer);
 	return 0;

@@ -11,6 +11,7 @@
 #ifndef LIO_BACKSTORE_H
 #define LIO_BACKSTORE_H
 
+#include <linux/blkdev.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/workqueue.h>
@@ -163,6 +164,35 @@ static inline void backstore_wait_elsewhere(struct se_cmd *cmd,
 {
 	cmd->priv = cmd->execute_cmd;
 	cmd->execute_cmd = defer;
+}
+
+static inline bool backstore_bdev_is_gone(const struct block_device *bdev)
+{
+	return test_bit(GD_DEAD, &bdev->bd_disk->state);
+}
+
+static inline sense_reason_t backstore_execute_gone(struct se_cmd *cmd)
+{
+	backstore_complete(cmd, -ENODEV);
+	return 0;
+}
+
+/**
+ * backstore_refuse_gone - a parsed command of a device whose lower one is gone
+ * @cmd:	the command
+ *
+ * SPC-5 5.12: some are answered whatever the state.
+ */
+static inline void backstore_refuse_gone(struct se_cmd *cmd)
+{
+	switch (cmd->t_task_cdb[0]) {
+	case INQUIRY:
+	case REQUEST_SENSE:
+	case REPORT_LUNS:
+		return;
+	default:
+		cmd->execute_cmd = backstore_execute_gone;
+	}
 }
 
 /**
