@@ -11,7 +11,7 @@ J ?= $(shell nproc)
 LAB := tests/lab/lab
 BUILD := build
 # What the kernel modules are made of, for the staging copy and for DKMS.
-KO_SOURCES := Kbuild Kconfig $(wildcard *.c) include user loopback
+KO_SOURCES := Kbuild Kconfig $(wildcard *.c) abi include user loopback
 RUNNING := /lib/modules/$(shell uname -r)/build
 
 # What the user asked for; below it gets a default.

@@ -57,6 +57,9 @@ static void facts_limits(struct se_cmd *cmd, struct inquiry_facts *f)
 	f->max_transfer = min_not_zero((u64)attrib->hw_max_sectors, (u64)nents * PAGE_SIZE / block_size);
 	f->optimal_transfer = min_not_zero(io_opt ? io_opt / block_size : attrib->optimal_sectors,
 					   f->max_transfer);
+	/* More than READ (10) can carry is no optimum, and initiators warn about it. */
+	if (f->optimal_transfer > U16_MAX)
+		f->optimal_transfer = 0;
 	f->max_caw = attrib->emulate_caw ? SBC_CAW_MAX_BLOCKS : 0;
 	f->max_write_same = attrib->max_write_same_len;
 	f->max_unmap = attrib->max_unmap_lba_count;

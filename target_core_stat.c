@@ -53,6 +53,7 @@ struct stat_port {
 };
 
 static int stat_port_get(struct stat_port *s, struct config_item *item)
+	__acquires(RCU)
 {
 	s->lun = STAT_OBJECT(item, struct se_lun, port_stat_grps);
 	s->tpg = s->lun->lun_tpg;
@@ -63,6 +64,7 @@ static int stat_port_get(struct stat_port *s, struct config_item *item)
 }
 
 static void stat_port_put(struct stat_port *s)
+	__releases(RCU)
 {
 	rcu_read_unlock();
 }
@@ -77,6 +79,7 @@ struct stat_ml {
 };
 
 static int stat_ml_get(struct stat_ml *s, struct config_item *item)
+	__acquires(RCU)
 {
 	struct se_lun_acl *lacl = STAT_OBJECT(item, struct se_lun_acl, ml_stat_grps);
 
@@ -90,6 +93,7 @@ static int stat_ml_get(struct stat_ml *s, struct config_item *item)
 }
 
 static void stat_ml_put(struct stat_ml *s)
+	__releases(RCU)
 {
 	rcu_read_unlock();
 }
@@ -102,6 +106,7 @@ struct stat_nexus {
 };
 
 static int stat_nexus_get(struct stat_nexus *s, struct config_item *item)
+	__acquires(&s->nacl->nacl_sess_lock)
 {
 	s->nacl = STAT_OBJECT(item, struct se_lun_acl, ml_stat_grps)->se_lun_nacl;
 	s->tfo = s->nacl->se_tpg->se_tpg_tfo;
@@ -111,6 +116,7 @@ static int stat_nexus_get(struct stat_nexus *s, struct config_item *item)
 }
 
 static void stat_nexus_put(struct stat_nexus *s)
+	__releases(&s->nacl->nacl_sess_lock)
 {
 	spin_unlock_irq(&s->nacl->nacl_sess_lock);
 }

@@ -4,10 +4,13 @@
  * abi/; the code is written for the newest kernel, and this makes the older ones
  * look like it. One named block a difference.
  */
-#if !defined(LIO_COMPAT_H) && !defined(LIO_ABI_UNIT)
+#ifndef LIO_COMPAT_H
 #define LIO_COMPAT_H
 
 #include <linux/version.h>
+
+/* A type that becomes visible changes symbol versions: the units of abi/ see versions alone. */
+#ifndef LIO_ABI_UNIT
 
 /* vm_flags_set(): since 6.3; vm_flags was written directly before */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
@@ -147,4 +150,5 @@ enum target_submit_type {
 #define compat_rescale_max_sectors(attrib)	do { (void)(attrib); } while (0)
 #endif
 
+#endif /* LIO_ABI_UNIT */
 #endif /* LIO_COMPAT_H */

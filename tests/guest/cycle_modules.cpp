@@ -17,7 +17,13 @@ namespace {
 constexpr uint64_t disk_bytes = 8 << 20;
 constexpr unsigned warm_up = 3; ///< cycles until every cache the rest of the kernel keeps is there
 
-/// A read that is under way when the handler dies: it ends by cmd_time_out (2 s).
+/// How long the living handler may take for a command, in seconds.
+std::string time_out()
+{
+	return tier() == Tier::debug ? "10" : "2";
+}
+
+/// A read that is under way when the handler dies: it ends by cmd_time_out.
 void read_without_handler(const LoopLun &lun)
 {
 	ASSERT_OK_AND_ASSIGN(SgDevice sg, lun.open_sg());
@@ -32,7 +38,7 @@ void one_cycle(const std::string &image)
 {
 	ASSERT_OK_AND_ASSIGN(TcmuRunner runner, TcmuRunner::start());
 	BackstoreSpec spec = user_spec("cycle", "qcow/" + image, disk_bytes);
-	spec.attribs = {{"cmd_time_out", "2"}};
+	spec.attribs = {{"cmd_time_out", time_out()}};
 	{
 		ASSERT_OK_AND_ASSIGN(LoopDisk disk, LoopDisk::create(spec));
 		ASSERT_OK(runner.wait_owns("cycle"));

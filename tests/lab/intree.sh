@@ -6,7 +6,9 @@
 
 # Folders and files of drivers/target that ours replace.
 INTREE_OURS=(user loopback)
-INTREE_MODULES=(user/target_core_user loopback/tcm_loop)
+INTREE_MODULES=(target_core_mod target_core_iblock target_core_file user/target_core_user loopback/tcm_loop)
+# What their lines in the kernel's Makefile and Kconfig are about. Its sources of the core stay, unused.
+INTREE_CONFIGS='TARGET_CORE|TCM_IBLOCK|TCM_FILEIO|TCM_USER2|LOOPBACK_TARGET'
 
 # A file is replaced only when its content is another: make goes by time stamps.
 put_file() {
@@ -25,10 +27,14 @@ put_tree() {
 	done < <(cd "$to" && find . -type f \( -name '*.[ch]' ! -name '*.mod.c' -o -name Makefile -o -name Kbuild -o -name Kconfig \) -printf '%P\n')
 }
 
-# The parts of the kernel's own Kconfig and Makefile that are about what is not ours yet.
+# The parts of the kernel's own Kconfig and Makefile that are about what is not ours yet. The menu is the kernel's.
 intree_kconfig() {
-	awk '/^config / { skip = ($2 == "TCM_USER2") } /^(source|endif|menu|if)/ { skip = 0 }
+	awk -v ours="^(${INTREE_CONFIGS})$" '/^config / { skip = ($2 ~ ours) } /^(source|endif|menu|if)/ { skip = 0 }
 		!skip && !/target\/loopback\/Kconfig/' "$1"
+}
+
+intree_makefile() {
+	sed -e ':a' -e '/\\$/N; s/\\\n//; ta' "$1" | grep -vE "CONFIG_($INTREE_CONFIGS)\)|^target_core_mod-"
 }
 
 # in our folders: warnings are errors; what is executed is counted; addresses have lines
@@ -48,9 +54,9 @@ intree_stage() {
 		cp -a "$sources/$part" "$stage/$part"
 		echo "$INTREE_FLAGS" >>"$stage/$part/Makefile"
 	done
-	cp -a "$sources"/*.c "$sources/include" "$stage"
+	cp -a "$sources"/*.c "$sources/include" "$sources/abi" "$stage"
 	{ intree_kconfig "$target/Kconfig"; sed '1,/^$/d' "$sources/Kconfig"; } >"$stage/Kconfig"
-	{ cat "$sources/Kbuild"; grep -vE 'CONFIG_(TCM_USER2|LOOPBACK_TARGET)\)' "$target/Makefile"; } >"$stage/Kbuild"
+	{ cat "$sources/Kbuild"; echo "$INTREE_FLAGS"; intree_makefile "$target/Makefile"; } >"$stage/Kbuild"
 	rm -f -- "$stage/Makefile"
 }
 
