@@ -73,7 +73,8 @@ static void init_fields(struct se_device *dev)
 	dev->t10_alua.t10_dev = dev;
 	dev->dev_attrib.da_dev = dev;
 	strscpy(dev->t10_wwn.vendor, "LIO-ORG", sizeof(dev->t10_wwn.vendor));
-	strscpy(dev->t10_wwn.model, dev->transport->inquiry_prod, sizeof(dev->t10_wwn.model));
+	/* As long as the field it need not have a NUL; model is longer, and zero. */
+	memcpy(dev->t10_wwn.model, dev->transport->inquiry_prod, sizeof(dev->transport->inquiry_prod));
 	memcpy(dev->t10_wwn.revision, dev->transport->inquiry_rev, INQUIRY_REVISION_LEN);
 }
 

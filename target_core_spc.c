@@ -132,6 +132,8 @@ sense_reason_t spc_emulate_report_luns(struct se_cmd *cmd)
 	}
 	put_unaligned_be32(len - sizeof(header), header);
 	cmd_put(cmd, 0, header, sizeof(header));
+	if (cmd->se_sess && cmd->se_sess->se_node_acl)
+		ua_luns_reported(cmd->se_sess->se_node_acl);
 	target_complete_cmd_with_length(cmd, SAM_STAT_GOOD, len);
 	return 0;
 }

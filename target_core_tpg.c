@@ -9,6 +9,9 @@
 /* RELATIVE TARGET PORT IDENTIFIERs in use, of enabled TPGs (SPC-4 clause 7.8.6.4). */
 static DEFINE_XARRAY_ALLOC1(rtpi_xa);
 
+/* One writer of enable or rtpi at a time: se_portal_group has no lock for it that a fabric would not take. */
+static DEFINE_MUTEX(enable_lock);
+
 static struct se_node_acl *find_acl(struct se_portal_group *tpg, const char *initiatorname)
 {
 	struct se_node_acl *acl;
@@ -130,9 +133,20 @@ struct se_node_acl *core_tpg_check_initiator_node_acl(struct se_portal_group *tp
 	return acl;
 }
 
+/* Whoever waits for this frees the ACL; when nobody does any more (dynamic_stop, nacl_sess_lock) it goes here. */
 static void acl_last_put(struct kref *kref)
 {
-	complete(&container_of(kref, struct se_node_acl, acl_kref)->acl_free_comp);
+	struct se_node_acl *acl = container_of(kref, struct se_node_acl, acl_kref);
+	unsigned long flags;
+	bool abandoned;
+
+	spin_lock_irqsave(&acl->nacl_sess_lock, flags);
+	abandoned = acl->dynamic_stop;
+	if (!abandoned)
+		complete(&acl->acl_free_comp);
+	spin_unlock_irqrestore(&acl->nacl_sess_lock, flags);
+	if (abandoned)
+		kfree(acl);
 }
 
 /**
@@ -144,13 +158,28 @@ void target_put_nacl(struct se_node_acl *nacl)
 	kref_put(&nacl->acl_kref, acl_last_put);
 }
 
-/* Frees an ACL that is in no list. Its references are its sessions', which end by the fabric's deadlines. */
+/*
+ * Frees an ACL that is in no list. Its references are its sessions', which a
+ * fabric with close_session ends by its own deadlines; an ACL whose sessions
+ * live longer goes with the last of them.
+ */
 static void free_acl(struct se_node_acl *acl)
 {
+	unsigned long limit = acl->se_tpg->se_tpg_tfo->close_session ? CORE_DEADLINE * HZ : 0;
+	unsigned long flags;
+	bool last;
+
 	target_put_nacl(acl);
-	while (!wait_for_completion_timeout(&acl->acl_free_comp, CORE_DEADLINE * HZ))
-		pr_warn_ratelimited("sessions of %s have not ended for %d s\n", acl->initiatorname, CORE_DEADLINE);
-	kfree(acl);
+	last = wait_for_completion_timeout(&acl->acl_free_comp, limit);
+	spin_lock_irqsave(&acl->nacl_sess_lock, flags);
+	if (!last)
+		last = try_wait_for_completion(&acl->acl_free_comp);
+	acl->dynamic_stop = !last;
+	if (!last)
+		pr_info_ratelimited("%s has no ACL any more, but sessions that go on\n", acl->initiatorname);
+	spin_unlock_irqrestore(&acl->nacl_sess_lock, flags);
+	if (last)
+		kfree(acl);
 }
 
 /* Whoever is in no list has no LUNs: lun_detach() finds all that lead to a LUN. */
@@ -232,7 +261,7 @@ struct se_node_acl *tpg_add_acl(struct se_portal_group *tpg, const char *initiat
  * tpg_del_acl - rmdir in acls/; frees the ACL
  * @acl:	the ACL
  *
- * Ends its sessions. May sleep.
+ * Ends its sessions, if the fabric can; others go on without LUNs. May sleep.
  */
 void tpg_del_acl(struct se_node_acl *acl)
 {
@@ -363,26 +392,17 @@ static int take_rtpi(struct se_portal_group *tpg)
 	return ret;
 }
 
+/* The TPG goes on showing the one that it had. */
 static void give_rtpi(struct se_portal_group *tpg)
 {
 	xa_cmpxchg(&rtpi_xa, compat_tpg_rtpi(tpg), tpg, NULL, GFP_KERNEL);
-	if (!compat_tpg_rtpi_manual(tpg))
-		compat_tpg_set_rtpi(tpg, 0, false);
 }
 
-/**
- * tpg_enable - the attribute enable of a TPG
- * @tpg:	the TPG, of a fabric with fabric_enable_tpg()
- * @enable:	on or off
- *
- * May sleep. Return: 0 or an error, the fabric's or of its identifier.
- */
-int tpg_enable(struct se_portal_group *tpg, bool enable)
+static int set_enabled(struct se_portal_group *tpg, bool enable)
 {
 	int ret;
 
-	if (tpg->enabled == enable)
-		return 0;
+	lockdep_assert_held(&enable_lock);
 	if (enable && COMPAT_TPG_RTPI) {
 		ret = take_rtpi(tpg);
 		if (ret)
@@ -397,18 +417,42 @@ int tpg_enable(struct se_portal_group *tpg, bool enable)
 }
 
 /**
+ * tpg_enable - the attribute enable of a TPG
+ * @tpg:	the TPG, of a fabric with fabric_enable_tpg()
+ * @enable:	on or off
+ *
+ * May sleep. Return: 0, -EINTR, or an error, the fabric's or of its identifier.
+ */
+int tpg_enable(struct se_portal_group *tpg, bool enable)
+{
+	int ret;
+
+	if (mutex_lock_interruptible(&enable_lock))
+		return -EINTR;
+	ret = tpg->enabled == enable ? 0 : set_enabled(tpg, enable);
+	mutex_unlock(&enable_lock);
+	return ret;
+}
+
+/**
  * tpg_set_rtpi - choose the RELATIVE TARGET PORT IDENTIFIER
  * @tpg:	a TPG that is not enabled
  * @rtpi:	not zero
  *
- * Return: 0, -EINVAL.
+ * May sleep. Return: 0, -EINVAL, -EINTR.
  */
 int tpg_set_rtpi(struct se_portal_group *tpg, u16 rtpi)
 {
-	if (tpg->enabled || !rtpi)
-		return -EINVAL;
-	compat_tpg_set_rtpi(tpg, rtpi, true);
-	return 0;
+	int ret = -EINVAL;
+
+	if (mutex_lock_interruptible(&enable_lock))
+		return -EINTR;
+	if (!tpg->enabled && rtpi) {
+		compat_tpg_set_rtpi(tpg, rtpi, true);
+		ret = 0;
+	}
+	mutex_unlock(&enable_lock);
+	return ret;
 }
 
 /**

@@ -10,6 +10,7 @@
 
 #define ASC_RESET	0x29
 #define ASC_LUNS_CHANGED	0x3f
+#define ASCQ_LUNS_CHANGED	0x0e
 
 static bool ua_is_known(const struct se_dev_entry *deve, u8 asc, u8 ascq)
 {
@@ -177,7 +178,7 @@ bool ua_for_check_condition(struct se_cmd *cmd, u8 *key, u8 *asc, u8 *ascq)
 	if (!ua_first(cmd, clear, asc, ascq)) {
 		/* The nexus is without one; LUNs may have changed, says the mildest of all. */
 		*asc = ASC_LUNS_CHANGED;
-		*ascq = 0x0e;
+		*ascq = ASCQ_LUNS_CHANGED;
 	}
 	*key = UNIT_ATTENTION;
 	return true;
@@ -194,4 +195,29 @@ bool ua_for_check_condition(struct se_cmd *cmd, u8 *key, u8 *asc, u8 *ascq)
 bool ua_take(struct se_cmd *cmd, u8 *asc, u8 *ascq)
 {
 	return ua_first(cmd, true, asc, ascq);
+}
+
+/**
+ * ua_luns_reported - the initiator knows its LUNs: no LUN need say that they have changed
+ * @nacl:	the initiator
+ *
+ * SPC-4 clause 6.33. Any context.
+ */
+void ua_luns_reported(struct se_node_acl *nacl)
+{
+	struct se_dev_entry *deve;
+	struct se_ua *ua, *next;
+	unsigned long flags;
+
+	rcu_read_lock();
+	hlist_for_each_entry_rcu(deve, &nacl->lun_entry_hlist, link) {
+		if (list_empty_careful(&deve->ua_list))
+			continue;
+		spin_lock_irqsave(&deve->ua_lock, flags);
+		list_for_each_entry_safe(ua, next, &deve->ua_list, ua_nacl_list)
+			if (ua->ua_asc == ASC_LUNS_CHANGED && ua->ua_ascq == ASCQ_LUNS_CHANGED)
+				ua_free(deve, ua);
+		spin_unlock_irqrestore(&deve->ua_lock, flags);
+	}
+	rcu_read_unlock();
 }

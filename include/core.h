@@ -186,6 +186,8 @@ bool ua_for_check_condition(struct se_cmd *cmd, u8 *key, u8 *asc, u8 *ascq);
 /* REQUEST SENSE: takes the oldest one, false when there is none. */
 bool ua_take(struct se_cmd *cmd, u8 *asc, u8 *ascq);
 void ua_release_all(struct se_dev_entry *deve);
+/* REPORT LUNS has answered: the initiator's 3F/0E are over. */
+void ua_luns_reported(struct se_node_acl *nacl);
 
 /* target_core_hba.c */
 struct se_hba *hba_create(const char *plugin, u32 id);
