@@ -2,7 +2,6 @@
 // The layer below fails, fills up, is read-only, in use or gone: nothing that failed is GOOD, and the
 // initiator is told why.
 #include <algorithm>
-#include <filesystem>
 
 #include "backstore_stage.hpp"
 #include "module.hpp"
@@ -269,29 +268,11 @@ TEST(BackstoreZoned, IsRefusedClearly)
 	ASSERT_OK(write_value(dir.path() + "/power", "0"));
 }
 
-/// scsi_debug's disk.
-Result<std::string> debug_disk()
-{
-	LIO_CHECK(load_module("scsi_debug", {"dev_size_mb=16"}));
-	std::string found;
-	LIO_CHECK(wait_until(Deadline(seconds(20)), "scsi_debug's disk", [&] {
-		for (const auto &e : std::filesystem::directory_iterator("/sys/block")) {
-			auto model = read_value(e.path() / "device/model");
-			if (model && model->starts_with("scsi_debug"))
-				found = e.path().filename();
-		}
-		return !found.empty() && open_fd("/dev/" + found, 0).ok();
-	}));
-	return found;
-}
-
 // I/O in flight ends, what comes later is told, everything can be removed, and another disk can come.
 TEST_P(BackstoreErrors, LowerDeviceGoes)
 {
 	expect_block_errors();
 	expect_dmesg("^sd [0-9:]+: \\[sd.*\\] Synchronize Cache\\(10\\) failed", Need::optional);
-	expect_dmesg("scsi_debug:sdebug_driver_probe: ", Need::optional);
-	expect_dmesg("^scsi [0-9:]+: Power-on or device reset occurred", Need::optional);
 	expect_dmesg("^Buffer I/O error on dev sd", Need::optional);
 	expect_dmesg("^device offline error, dev sd", Need::optional);
 	expect_dmesg("^I/O error, dev sd", Need::optional);

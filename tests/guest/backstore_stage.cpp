@@ -6,7 +6,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "module.hpp"
 #include "pattern.hpp"
+#include "test_env.hpp"
 
 namespace lio::test {
 
@@ -94,6 +96,39 @@ Result<Stage> Stage::create(const LowerCase &c, bool thin)
 		make_disk(lower_spec(c.lower, device.loop ? device.loop->node() : device.file), attribs));
 	LIO_TRY(SgDevice sg, open_ready(disk));
 	return Stage{std::move(device), std::move(disk), std::move(sg), c.block_size};
+}
+
+Result<std::string> debug_device(const std::vector<std::string> &params)
+{
+	expect_dmesg("scsi_debug:sdebug_(driver_probe|add_store): ", Need::optional);
+	expect_dmesg("^(scsi|sd|st|sr|ch) [0-9:]+: Power-on or device reset occurred", Need::optional);
+	std::vector<std::string> all = {"dev_size_mb=16"};
+	all.insert(all.end(), params.begin(), params.end());
+	LIO_CHECK(load_module("sg"));
+	LIO_CHECK(load_module("scsi_debug", all));
+	const std::string root = "/sys/bus/scsi/devices";
+	std::string found;
+	LIO_CHECK(wait_until(Deadline(seconds(20)), "scsi_debug's device", [&] {
+		for (const auto &name : list_dir(root).value_or({}))
+			if (read_value(root + "/" + name + "/model").value_or("").starts_with("scsi_debug") &&
+			    !list_dir(root + "/" + name + "/scsi_generic").value_or({}).empty())
+				found = root + "/" + name;
+		return !found.empty();
+	}));
+	return found;
+}
+
+Result<std::string> debug_disk(const std::vector<std::string> &params)
+{
+	LIO_CHECK(load_module("sd_mod"));
+	LIO_TRY(std::string device, debug_device(params));
+	std::string name;
+	LIO_CHECK(wait_until(Deadline(seconds(20)), "scsi_debug's disk", [&] {
+		auto names = list_dir(device + "/block");
+		name = names && !names->empty() ? names->front() : "";
+		return !name.empty() && open_fd("/dev/" + name, O_RDONLY).ok();
+	}));
+	return name;
 }
 
 } // namespace lio::test

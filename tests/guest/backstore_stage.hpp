@@ -47,6 +47,11 @@ struct Stage {
 	static Result<Stage> create(const LowerCase &c, bool thin = false);
 };
 
+/// scsi_debug, loaded with @params; the sysfs directory of its one SCSI device, ready. Unload it in the end.
+Result<std::string> debug_device(const std::vector<std::string> &params = {});
+/// The same for a disk: its name (sdX).
+Result<std::string> debug_disk(const std::vector<std::string> &params = {});
+
 /// @spec's backstore with @attribs set once it is enabled, on LUN 0.
 Result<LoopDisk> make_disk(const BackstoreSpec &spec,
 			   const std::vector<std::pair<std::string, std::string>> &attribs = {});

@@ -19,6 +19,7 @@ constexpr PluginInfo plugins[] = {
 	{Plugin::ramdisk, "rd_mcp", nullptr}, // part of target_core_mod
 	{Plugin::fileio, "fileio", "target_core_file"},
 	{Plugin::iblock, "iblock", "target_core_iblock"},
+	{Plugin::pscsi, "pscsi", "target_core_pscsi"},
 };
 
 const PluginInfo &info_of(Plugin p)

@@ -16,8 +16,8 @@ inline const std::string target_root = "/sys/kernel/config/target";
 /// Mounts configfs if need be and loads target_core_mod.
 Status ensure_target_core();
 
-enum class Plugin { user, ramdisk, fileio, iblock };
-/// Name of the HBA directory's first part (user, rd_mcp, fileio, iblock) and of its module.
+enum class Plugin { user, ramdisk, fileio, iblock, pscsi };
+/// Name of the HBA directory's first part (user, rd_mcp, fileio, iblock, pscsi) and of its module.
 const char *plugin_dir(Plugin p);
 const char *plugin_module(Plugin p);
 

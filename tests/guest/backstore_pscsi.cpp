@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0
+// target_core_pscsi on scsi_debug: what the device says arrives as it is, the disk is held.
+#include <algorithm>
+
+#include "backstore_stage.hpp"
+#include "block_io.hpp"
+#include "module.hpp"
+#include "pattern.hpp"
+#include "process.hpp"
+#include "test_env.hpp"
+
+namespace lio::test {
+namespace {
+
+BackstoreSpec bare_spec()
+{
+	BackstoreSpec spec;
+	spec.plugin = Plugin::pscsi;
+	spec.name = "p";
+	spec.enable = false;
+	return spec;
+}
+
+/// "H:C:T:L" as control wants it.
+std::string address_control(const std::string &device)
+{
+	unsigned h = 0, c = 0, t = 0, l = 0;
+	EXPECT_EQ(sscanf(device.substr(device.rfind('/') + 1).c_str(), "%u:%u:%u:%u", &h, &c, &t, &l), 4);
+	return "scsi_host_id=" + std::to_string(h) + ",scsi_channel_id=" + std::to_string(c) +
+	       ",scsi_target_id=" + std::to_string(t) + ",scsi_lun_id=" + std::to_string(l);
+}
+
+Result<Backstore> make_pscsi(const std::string &device, const std::string &node)
+{
+	LIO_TRY(Backstore p, Backstore::create(bare_spec()));
+	LIO_CHECK(write_value(p.path() + "/udev_path", node));
+	LIO_CHECK(p.control(address_control(device)));
+	LIO_CHECK(p.enable());
+	return p;
+}
+
+void expect_complaints()
+{
+	for (const char *text : {"target_core_pscsi: control needs scsi_host_id=", "udev_path is to be set before",
+				 "target_core_pscsi: there is no SCSI (host|device)", "target_core_pscsi: .*: cannot be (claimed|opened)",
+				 "Missing scsi_channel_id=", "pSCSI: (udev_path attribute|Unable to locate|bdev_file_open_by_path|blkdev_get)",
+				 "Rounding down aligned max_sectors", "target_core_iblock: /dev/sd.*: cannot be claimed"})
+		expect_dmesg(text, Need::optional);
+}
+
+TEST(BackstorePscsi, Control)
+{
+	constexpr const char *fresh = "SCSI Device Bus Location: Channel ID: 0 Target ID: 0 LUN: 0 Host ID: 0\n";
+	expect_complaints();
+	struct Case {
+		const char *text;
+		int code;
+		const char *shows;
+	};
+	for (const Case &c : {Case{" ", 0, fresh}, {"foo=1", 0, fresh}, {"scsi_host_id=", 0, fresh}, {"scsi_host_id=x", 0, fresh},
+			      {"scsi_host_id=-1", 0, "Host ID: -1\n"}, {"scsi_lun_id=99999999999", ERANGE, fresh},
+			      {"scsi_lun_id=0x1", 0, "LUN: 1 Host"}, {"scsi_channel_id=2,scsi_target_id=3\n", 0, "Channel ID: 2 Target ID: 3"}}) {
+		SCOPED_TRACE(c.text);
+		ASSERT_OK_AND_ASSIGN(Backstore p, Backstore::create(bare_spec()));
+		EXPECT_ERRNO(p.control(c.text), c.code);
+		EXPECT_NE(p.info().value_or("").find(c.shows), std::string::npos) << p.info().value_or("");
+		EXPECT_ERRNO(p.enable(), EINVAL);
+	}
+}
+
+TEST(BackstorePscsi, EnableClaimsTheDisk)
+{
+	expect_complaints();
+	ASSERT_OK_AND_ASSIGN(std::string disk, debug_disk());
+	ASSERT_OK_AND_ASSIGN(std::string device, debug_device());
+	std::string node = "/dev/" + disk, base = device.substr(0, device.rfind(':'));
+	EXPECT_ERRNO(make_pscsi(base + ":3", node), ENODEV);
+	EXPECT_ERRNO(make_pscsi("77:0:0:0", node), EINVAL);
+	EXPECT_ERRNO(make_pscsi(device, "/nonexistent"), ENOENT);
+	{
+		ASSERT_OK_AND_ASSIGN(Backstore p, make_pscsi(device, node));
+		EXPECT_NE(p.info().value_or("").find("        Vendor: Linux    Model: scsi_debug       Rev: "), std::string::npos);
+		EXPECT_EQ(p.get("hw_block_size").value_or(""), "512");
+		EXPECT_EQ(p.get("alua_support").value_or(""), "0");
+		EXPECT_EQ(p.get("pgr_support").value_or(""), "0");
+		EXPECT_EQ(read_value(p.path() + "/wwn/vendor_id").value_or(""), "Linux   ");
+		EXPECT_EQ(read_value(p.path() + "/wwn/product_id").value_or(""), "scsi_debug      ");
+		EXPECT_EQ(read_value(p.path() + "/wwn/vpd_unit_serial").value_or(""), "T10 VPD Unit Serial Number: 2000");
+		EXPECT_NE(read_file(p.path() + "/wwn/vpd_assoc_logical_unit").value_or("").find("Linux   scsi_debug      2000"),
+			  std::string::npos);
+		EXPECT_ERRNO(make_pscsi(device, node), EBUSY);
+		EXPECT_ERRNO(Backstore::create(iblock_spec("b", node)), EBUSY);
+	}
+	EXPECT_OK(Backstore::create(iblock_spec("b", node)));
+	EXPECT_OK(unload_module("scsi_debug"));
+}
+
+struct PassedThrough {
+	LoopTarget target;
+	LoopLun lun;
+	SgDevice sg, raw; ///< through the target, and the device itself
+};
+
+Result<PassedThrough> pass_through(const Backstore &p, const std::string &device)
+{
+	LIO_TRY(LoopTarget target, LoopTarget::create());
+	LIO_TRY(LoopLun lun, target.add_lun(0, p));
+	LIO_TRY(SgDevice sg, lun.open_sg());
+	LIO_TRY(auto names, list_dir(device + "/scsi_generic"));
+	LIO_TRY(SgDevice raw, SgDevice::open("/dev/" + names.front()));
+	LIO_CHECK(sg.execute_past_ua(cdb::test_unit_ready()));
+	LIO_CHECK(raw.execute_past_ua(cdb::test_unit_ready()));
+	return PassedThrough{std::move(target), std::move(lun), std::move(sg), std::move(raw)};
+}
+
+/// Both ways give the same status, sense, residual and data.
+void expect_same(PassedThrough &way, const Cdb &cdb, size_t room)
+{
+	SCOPED_TRACE(cdb.hex());
+	std::vector<uint8_t> there(room, 0xee), here(room, 0xee);
+	ASSERT_OK_AND_ASSIGN(ScsiReply raw, way.raw.execute(cdb, room ? Data::in(there) : Data::none()));
+	ASSERT_OK_AND_ASSIGN(ScsiReply lun, way.sg.execute(cdb, room ? Data::in(here) : Data::none()));
+	EXPECT_EQ(lun.status, raw.status) << lun;
+	EXPECT_EQ(lun.kcq(), raw.kcq()) << lun << raw;
+	EXPECT_EQ(lun.residual, raw.residual);
+	size_t moved = raw.good() ? room - size_t(std::max(raw.residual, 0)) : 0;
+	EXPECT_TRUE(std::equal(there.begin(), there.begin() + long(moved), here.begin()));
+}
+
+TEST(BackstorePscsi, DiskAnswersAsItIs)
+{
+	expect_complaints();
+	expect_dmesg("physical block alignment offset", Need::optional);
+	ASSERT_OK_AND_ASSIGN(std::string disk, debug_disk({"opts=2"}));
+	ASSERT_OK_AND_ASSIGN(std::string device, debug_device());
+	{
+		ASSERT_OK_AND_ASSIGN(Backstore p, make_pscsi(device, "/dev/" + disk));
+		ASSERT_OK_AND_ASSIGN(PassedThrough way, pass_through(p, device));
+		for (const auto &[cdb, room] :
+		     {std::pair{cdb::inquiry(96), 96}, {cdb::inquiry(255), 255}, {cdb::inquiry_vpd(0x00), 255}, {cdb::inquiry_vpd(0x80), 255},
+		      {cdb::inquiry_vpd(0xb0), 255}, {cdb::inquiry_vpd(0xb2), 255}, {cdb::read_capacity10(), 8}, {cdb::read_capacity16(), 32},
+		      {cdb::mode_sense(6, 0x3f), 255}, {cdb::mode_sense(10, 0x08), 255}, {cdb::rsoc(2048), 2048}, {Cdb{0xc1, 0, 0, 0, 0, 0}, 0},
+		      {cdb::read(10, 0xffff, 1), 512}, {cdb::read(16, 0x123456789, 1), 512}, {cdb::inquiry_vpd(0x77), 255},
+		      {cdb::read(10, 0x1234, 8), 4096}, {cdb::sync_cache(10), 0}, {cdb::request_sense(18), 18}})
+			expect_same(way, cdb, static_cast<size_t>(room));
+		ASSERT_OK_AND_ASSIGN(std::string node, way.lun.block_node());
+		ASSERT_OK_AND_ASSIGN(BlockFile block, BlockFile::open(node));
+		ASSERT_OK(block.write_pattern(0, 2 << 20));
+		ASSERT_OK(block.verify_pattern(0, 2 << 20));
+		ASSERT_OK(block.write_pattern(4 << 20, 12 << 20));
+		ASSERT_OK(block.verify_pattern(4 << 20, 12 << 20));
+		std::vector<uint8_t> buf(4096);
+		ASSERT_OK(way.raw.execute_good(cdb::read(10, 8192, 8), Data::in(buf)));
+		EXPECT_FALSE(find_mismatch(buf, 4 << 20));
+		// scsi_debug's bad sector: the sense data has the address, too
+		std::vector<uint8_t> read(4096);
+		ASSERT_OK_AND_ASSIGN(ScsiReply bad, way.sg.execute(cdb::read(10, 0x1230, 8), Data::in(read)));
+		EXPECT_EQ(bad.kcq(), 0x031100u) << bad;
+		ASSERT_TRUE(bad.sense);
+		EXPECT_EQ(bad.sense->information.value_or(0), 0x1234u);
+	}
+	EXPECT_OK(unload_module("scsi_debug"));
+}
+
+class BackstorePscsiType : public testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(Types, BackstorePscsiType, testing::Values(1, 5, 7, 8)); // tape, CD, optical, changer
+
+TEST_P(BackstorePscsiType, Answers)
+{
+	expect_complaints();
+	expect_dmesg("^(st|sr|sd|ch|scsi) [0-9:]+: ", Need::optional);
+	ASSERT_OK_AND_ASSIGN(std::string device, debug_device({"ptype=" + std::to_string(GetParam())}));
+	{
+		std::string node = "/dev/null";
+		if (auto names = list_dir(device + "/block"); names && !names->empty())
+			node = "/dev/" + names->front();
+		ASSERT_OK_AND_ASSIGN(Backstore p, make_pscsi(device, node));
+		ASSERT_OK_AND_ASSIGN(PassedThrough way, pass_through(p, device));
+		ASSERT_OK_AND_ASSIGN(auto inquiry, way.sg.fetch(cdb::inquiry(96), 96));
+		EXPECT_EQ(inquiry.at(0) & 0x1f, GetParam());
+		for (const auto &[cdb, room] : {std::pair{cdb::inquiry(96), 96}, {cdb::inquiry_vpd(0x83), 255}, {cdb::test_unit_ready(), 0},
+						{cdb::mode_sense(6, 0x3f), 255}, {Cdb{0x01, 0, 0, 0, 0, 0}, 0}})
+			expect_same(way, cdb, static_cast<size_t>(room));
+	}
+	EXPECT_OK(unload_module("scsi_debug"));
+}
+
+TEST(BackstorePscsi, HostOfTheHba)
+{
+	expect_complaints();
+	expect_dmesg("(Unable to set hba_mode with active devices|target_core_pscsi: hba_mode=1: the host is)", Need::optional);
+	expect_dmesg("Unable to accept scsi_host_id while phv_mode", Need::optional);
+	ASSERT_OK_AND_ASSIGN(std::string disk, debug_disk());
+	ASSERT_OK_AND_ASSIGN(std::string device, debug_device());
+	std::string name = device.substr(device.rfind('/') + 1), host = name.substr(0, name.find(':'));
+	ASSERT_OK(load_module("target_core_pscsi"));
+	{
+		ASSERT_OK_AND_ASSIGN(Removal hba, make_dir_guard(target_root + "/core/pscsi_" + host));
+		ASSERT_OK(write_value(hba.path() + "/hba_mode", "1"));
+		EXPECT_EQ(read_value(hba.path() + "/hba_mode").value_or(""), "1");
+		ASSERT_OK_AND_ASSIGN(Removal dev, make_dir_guard(hba.path() + "/p"));
+		EXPECT_ERRNO(write_value(dev.path() + "/control", "scsi_host_id=" + host), EINVAL);
+		ASSERT_OK(write_value(dev.path() + "/control", "scsi_channel_id=0,scsi_target_id=0,scsi_lun_id=0"));
+		ASSERT_OK(write_value(dev.path() + "/udev_path", "/dev/" + disk));
+		ASSERT_OK(write_value(dev.path() + "/enable", "1"));
+		EXPECT_NE(read_file(dev.path() + "/info").value_or("").find("Host ID: PHBA Mode\n"), std::string::npos);
+		EXPECT_ERRNO(write_value(hba.path() + "/hba_mode", "0"), EINVAL);
+		ASSERT_OK(dev.remove());
+		EXPECT_OK(write_value(hba.path() + "/hba_mode", "0"));
+		EXPECT_EQ(read_value(hba.path() + "/hba_mode").value_or(""), "0");
+	}
+	EXPECT_OK(unload_module("scsi_debug"));
+}
+
+TEST(BackstoreOurs, PscsiDeviceGoes)
+{
+	expect_complaints();
+	expect_dmesg("^sd [0-9:]+: \\[sd.*\\] Synchronize Cache\\(10\\) failed", Need::optional);
+	ASSERT_OK_AND_ASSIGN(std::string disk, debug_disk());
+	ASSERT_OK_AND_ASSIGN(std::string device, debug_device());
+	{
+		ASSERT_OK_AND_ASSIGN(Backstore p, make_pscsi(device, "/dev/" + disk));
+		ASSERT_OK_AND_ASSIGN(PassedThrough way, pass_through(p, device));
+		ASSERT_OK(way.lun.block_node());
+		ASSERT_OK_AND_ASSIGN(SgQueue queue, SgQueue::open(way.sg.path()));
+		std::vector<uint8_t> buf = pattern(64 << 10, 0);
+		for (int i = 0; i < 12; i++)
+			ASSERT_OK(queue.submit(cdb::write(16, uint64_t(i) * 128, 128), Data::out(buf)));
+		ASSERT_OK(write_value(device + "/delete", "1"));
+		for (int i = 0; i < 12; i++)
+			ASSERT_OK(queue.reap(seconds(60)));
+		ASSERT_OK_AND_ASSIGN(ScsiReply reply, way.sg.execute(cdb::write(16, 0, 128), Data::out(buf)));
+		EXPECT_EQ(reply.kcq(), 0x043e01u) << reply; // LOGICAL UNIT FAILURE
+	}
+	EXPECT_OK(unload_module("scsi_debug"));
+}
+
+TEST(BackstoreOurs, PscsiNameOfAnotherDisk)
+{
+	expect_complaints();
+	expect_dmesg("target_core_pscsi: /dev/loop\\d+: is not the device that control tells of", Need::required);
+	ASSERT_OK_AND_ASSIGN(std::string disk, debug_disk());
+	ASSERT_OK_AND_ASSIGN(std::string device, debug_device());
+	ASSERT_OK_AND_ASSIGN(LowerDevice lower, LowerDevice::create(true));
+	EXPECT_ERRNO(make_pscsi(device, lower.loop->node()), EINVAL);
+	EXPECT_OK(unload_module("scsi_debug"));
+}
+
+} // namespace
+} // namespace lio::test
