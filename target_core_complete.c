@@ -232,8 +232,8 @@ static sense_reason_t read_protection(struct se_cmd *cmd)
 	sense_reason_t ret = 0;
 
 	if (cmd->prot_op == TARGET_PROT_DIN_STRIP && !(cmd->se_sess->sup_prot_ops & TARGET_PROT_DIN_STRIP))
-		ret = sbc_dif_verify(cmd, cmd->t_task_lba, cmd->data_length / cmd->se_dev->dev_attrib.block_size, 0,
-				     cmd->t_prot_sg, 0);
+		ret = sbc_dif_verify(cmd, cmd->t_task_lba, cmd->data_length / cmd->se_dev->dev_attrib.block_size,
+				     cmd->reftag_seed, cmd->t_prot_sg, 0);
 	else if (cmd->prot_op == TARGET_PROT_DIN_INSERT && !(cmd->se_sess->sup_prot_ops & TARGET_PROT_DIN_INSERT))
 		sbc_dif_generate(cmd);
 	return ret;

@@ -6,6 +6,7 @@
 #include <linux/idr.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <linux/t10-pi.h>
 
 struct se_device *g_lun0_dev;
 static struct se_hba *lun0_hba;
@@ -72,6 +73,7 @@ static void init_fields(struct se_device *dev)
 	dev->t10_wwn.t10_dev = dev;
 	dev->t10_alua.t10_dev = dev;
 	dev->dev_attrib.da_dev = dev;
+	dev->prot_length = sizeof(struct t10_pi_tuple);
 	strscpy(dev->t10_wwn.vendor, "LIO-ORG", sizeof(dev->t10_wwn.vendor));
 	/* As long as the field it need not have a NUL; model is longer, and zero. */
 	memcpy(dev->t10_wwn.model, dev->transport->inquiry_prod, sizeof(dev->transport->inquiry_prod));

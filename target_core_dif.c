@@ -163,14 +163,31 @@ static int prot_checks(u8 protect)
 	return protect < ARRAY_SIZE(checks) ? checks[protect] : -EINVAL;
 }
 
-/* Between a fabric that passes or takes @protect, and a device with or without protection. */
-static enum target_prot_op prot_op(bool writes, bool protect, bool fabric_only)
+/* @fabric: protection information comes or goes with the data; @medium: it is stored with them. */
+static enum target_prot_op prot_op(bool writes, bool fabric, bool medium)
 {
-	if (fabric_only)
-		return writes ? (protect ? TARGET_PROT_DOUT_STRIP : TARGET_PROT_NORMAL) :
-				(protect ? TARGET_PROT_DIN_INSERT : TARGET_PROT_NORMAL);
-	return writes ? (protect ? TARGET_PROT_DOUT_PASS : TARGET_PROT_DOUT_INSERT) :
-			(protect ? TARGET_PROT_DIN_PASS : TARGET_PROT_DIN_STRIP);
+	if (fabric && medium)
+		return writes ? TARGET_PROT_DOUT_PASS : TARGET_PROT_DIN_PASS;
+	if (fabric)
+		return writes ? TARGET_PROT_DOUT_STRIP : TARGET_PROT_DIN_INSERT;
+	if (medium)
+		return writes ? TARGET_PROT_DOUT_INSERT : TARGET_PROT_DIN_STRIP;
+	return TARGET_PROT_NORMAL;
+}
+
+/* A fabric that passes protection information need not make or check any: then the core does. */
+static bool fabric_passes(const struct se_session *sess, bool writes, enum target_prot_op op)
+{
+	return sess->sup_prot_ops & (op | (writes ? TARGET_PROT_DOUT_PASS : TARGET_PROT_DIN_PASS));
+}
+
+/* The fabric counts data and protection information, the core data. */
+static void count_data(struct se_cmd *cmd)
+{
+	u64 data = (u64)cmd->t_task_nolb * cmd->se_dev->dev_attrib.block_size;
+
+	if (cmd->data_length >= data + cmd->prot_length)
+		cmd->data_length -= cmd->prot_length;
 }
 
 /**
@@ -184,38 +201,33 @@ static enum target_prot_op prot_op(bool writes, bool protect, bool fabric_only)
 sense_reason_t sbc_setup_prot(struct se_cmd *cmd, const struct cdb_op *op, u8 protect)
 {
 	struct se_device *dev = cmd->se_dev;
-	struct se_session *sess = cmd->se_sess;
-	enum target_prot_type type = dev->dev_attrib.pi_prot_type;
-	bool fabric_only = false;
-	int checks;
+	enum target_prot_type medium = dev->dev_attrib.pi_prot_type;
+	enum target_prot_type type = medium ?: cmd->se_sess->sess_prot_type;
+	/* With prot_pto what is between initiator and target port ends at the port. */
+	bool fabric = protect && !cmd->prot_pto;
+	bool writes = op->flags & CDB_WRITES;
+	int checks = prot_checks(protect);
 
 	cmd->prot_op = TARGET_PROT_NORMAL;
-	if (likely(!type)) {
-		if (!protect)
-			return 0;
-		if (!sess || !sess->sess_prot_type)
-			return TCM_INVALID_CDB_FIELD;
-		type = sess->sess_prot_type;
-		fabric_only = true;
-	}
+	if (likely(!type))
+		return protect ? TCM_INVALID_CDB_FIELD : 0;
 	/* Those that read, compare and write do so without it. */
 	if (!(op->flags & CDB_BLOCKS) || op->setup || op->opcode == ORWRITE_16)
 		return protect ? TCM_INVALID_CDB_FIELD : 0;
-
-	checks = prot_checks(protect);
 	if (checks < 0)
 		return TCM_INVALID_CDB_FIELD;
-	cmd->prot_op = prot_op(op->flags & CDB_WRITES, protect, fabric_only);
-	if (protect && (!sess || !(sess->sup_prot_ops & cmd->prot_op)))
+	cmd->prot_op = prot_op(writes, fabric, medium);
+	if (cmd->prot_op == TARGET_PROT_NORMAL)
+		return 0;
+	if (fabric && !fabric_passes(cmd->se_sess, writes, cmd->prot_op))
 		return TCM_INVALID_CDB_FIELD;
 
 	cmd->prot_type = type;
 	cmd->prot_checks = checks;
 	cmd->prot_length = dev->prot_length * cmd->t_task_nolb;
-	cmd->reftag_seed = op->len == 32 ? get_unaligned_be32(&cmd->t_task_cdb[20]) :
-					   lower_32_bits(cmd->t_task_lba);
-	/* The fabric's count is of data and protection information, ours of data. */
-	if (protect)
-		cmd->data_length = cmd->t_task_nolb * dev->dev_attrib.block_size;
+	cmd->reftag_seed = type == TARGET_DIF_TYPE2_PROT && op->len == 32 ?
+			   get_unaligned_be32(&cmd->t_task_cdb[20]) : lower_32_bits(cmd->t_task_lba);
+	if (fabric)
+		count_data(cmd);
 	return 0;
 }

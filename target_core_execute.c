@@ -233,8 +233,8 @@ static sense_reason_t write_protection(struct se_cmd *cmd)
 		sbc_dif_generate(cmd);
 	} else if (cmd->prot_op == TARGET_PROT_DOUT_STRIP &&
 		   !(cmd->se_sess->sup_prot_ops & TARGET_PROT_DOUT_STRIP)) {
-		ret = sbc_dif_verify(cmd, cmd->t_task_lba, cmd->data_length / cmd->se_dev->dev_attrib.block_size, 0,
-				     cmd->t_prot_sg, 0);
+		ret = sbc_dif_verify(cmd, cmd->t_task_lba, cmd->data_length / cmd->se_dev->dev_attrib.block_size,
+				     cmd->reftag_seed, cmd->t_prot_sg, 0);
 	}
 	return ret;
 }
