@@ -30,6 +30,8 @@ static const struct {
 /**
  * alua_state_name() - as the attributes show it
  * @state:	an asymmetric access state
+ *
+ * Return: its name, "Unknown" for what is none.
  */
 const char *alua_state_name(int state)
 {
@@ -41,6 +43,8 @@ const char *alua_state_name(int state)
 /**
  * alua_status_name() - as the attributes show it
  * @status:	enum alua_status
+ *
+ * Return: its name, "Unknown" for what is none.
  */
 const char *alua_status_name(int status)
 {
@@ -98,7 +102,9 @@ static sense_reason_t check_state(struct se_cmd *cmd, int state, int nonop_delay
  * alua_check() - may the command pass in its target port group's state?
  * @cmd:	a parsed command
  *
- * Context: any. Return: 0 or the reason for CHECK CONDITION.
+ * Context: any.
+ *
+ * Return: 0 or the reason for CHECK CONDITION.
  */
 sense_reason_t alua_check(struct se_cmd *cmd)
 {
@@ -126,7 +132,9 @@ sense_reason_t alua_check(struct se_cmd *cmd)
  * core_alua_check_nonop_delay() - a non-optimized path is slower, as its attribute asks
  * @cmd:	the command
  *
- * Context: process; waits, at most ALUA_NONOP_MAX_MSECS. Return: 0.
+ * Context: process; waits, at most ALUA_NONOP_MAX_MSECS.
+ *
+ * Return: 0.
  */
 int core_alua_check_nonop_delay(struct se_cmd *cmd)
 {

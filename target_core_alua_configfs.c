@@ -292,6 +292,8 @@ const struct config_item_type alua_tg_pt_gp_cit = {
  * alua_make_tg_group() - mkdir in a device's alua/
  * @group:	t10_alua.alua_tg_pt_gps_group of the device
  * @name:	of the new directory
+ *
+ * Return: the directory, or ERR_PTR().
  */
 struct config_group *alua_make_tg_group(struct config_group *group, const char *name)
 {

@@ -113,6 +113,8 @@ static void lu_join(struct t10_alua_lu_gp_member *mem, struct t10_alua_lu_gp *gp
  * alua_lu_group_members() - the devices of a group, a line each
  * @gp:		the group
  * @page:	gets what fits
+ *
+ * Return: bytes in @page.
  */
 ssize_t alua_lu_group_members(struct t10_alua_lu_gp *gp, char *page)
 {
@@ -176,6 +178,8 @@ static struct t10_alua_lu_gp *lu_find(const char *name)
  * alua_dev_show_lu_group() - the attribute alua_lu_gp of a device
  * @dev:	the device
  * @page:	gets the group's name and identifier; nothing when there is none
+ *
+ * Return: bytes in @page.
  */
 ssize_t alua_dev_show_lu_group(struct se_device *dev, char *page)
 {
@@ -346,6 +350,8 @@ static void tg_join(struct se_lun *lun, struct t10_alua_tg_pt_gp *gp)
  * @page:	gets what fits
  *
  * The fabric's tpg_get_wwn() and tpg_get_tag() read fields of its objects.
+ *
+ * Return: bytes in @page.
  */
 ssize_t alua_tg_group_members(struct t10_alua_tg_pt_gp *gp, char *page)
 {
@@ -429,6 +435,8 @@ static const char *secondary_state(struct se_lun *lun)
  * alua_lun_show_group() - the attribute alua_tg_pt_gp of a LUN
  * @lun:	the LUN
  * @page:	gets the group and its state
+ *
+ * Return: bytes in @page.
  */
 ssize_t alua_lun_show_group(struct se_lun *lun, char *page)
 {

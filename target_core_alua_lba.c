@@ -214,6 +214,8 @@ static char state_letter(int state)
  * alua_dev_show_lba_map() - the attribute lba_map
  * @dev:	the device
  * @page:	gets the map as far as it fits; nothing when there is none
+ *
+ * Return: bytes in @page.
  */
 ssize_t alua_dev_show_lba_map(struct se_device *dev, char *page)
 {

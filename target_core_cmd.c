@@ -61,7 +61,9 @@ void __target_init_cmd(struct se_cmd *cmd, const struct target_core_fabric_ops *
  * @se_cmd:	the command
  * @ack_kref:	the fabric gives a second reference back when the initiator has the response
  *
- * Any context. Return: 0, or -ESHUTDOWN when the session or connection ends.
+ * Any context.
+ *
+ * Return: 0, or -ESHUTDOWN when the session or connection ends.
  */
 int target_get_sess_cmd(struct se_cmd *se_cmd, bool ack_kref)
 {
@@ -125,7 +127,9 @@ static void release_cmd(struct kref *kref)
  * target_put_sess_cmd - give a reference back
  * @se_cmd:	the command
  *
- * Any context. Return: 1 when it was the last one, and the command is gone.
+ * Any context.
+ *
+ * Return: 1 when it was the last one, and the command is gone.
  */
 int target_put_sess_cmd(struct se_cmd *se_cmd)
 {
@@ -251,7 +255,9 @@ sense_reason_t target_cmd_size_check(struct se_cmd *cmd, unsigned int size)
  * target_cmd_parse_cdb - let the backstore parse the CDB
  * @cmd:	a command with LUN and CDB
  *
- * Any context. Return: 0 or why it is refused.
+ * Any context.
+ *
+ * Return: 0 or why it is refused.
  */
 sense_reason_t target_cmd_parse_cdb(struct se_cmd *cmd)
 {
@@ -278,7 +284,9 @@ sense_reason_t target_cmd_parse_cdb(struct se_cmd *cmd)
  * @data_dir:	where to
  * @flags:	TARGET_SCF_*
  *
- * Any context. Return: 0, or -ESHUTDOWN; the command is the fabric's then.
+ * Any context.
+ *
+ * Return: 0, or -ESHUTDOWN; the command is the fabric's then.
  */
 int target_init_cmd(struct se_cmd *se_cmd, struct se_session *se_sess, unsigned char *sense, u64 unpacked_lun,
 		    u32 data_length, int task_attr, int data_dir, int flags)
@@ -396,7 +404,9 @@ static void ask_for_data(struct se_cmd *cmd)
  * transport_generic_new_cmd - give a command memory and start it
  * @cmd:	a parsed command
  *
- * A write waits for its data first. Return: 0 or why it ends.
+ * A write waits for its data first.
+ *
+ * Return: 0 or why it ends.
  */
 sense_reason_t transport_generic_new_cmd(struct se_cmd *cmd)
 {

@@ -428,7 +428,9 @@ static bool wait_until_stopped(struct se_cmd *cmd, bool fabric_stop, bool *abort
  * transport_wait_for_tasks - wait until a command is no more under way
  * @cmd:	the command, with a reference of the caller's
  *
- * May sleep. Return: whether there was something to wait for.
+ * May sleep.
+ *
+ * Return: whether there was something to wait for.
  */
 bool transport_wait_for_tasks(struct se_cmd *cmd)
 {
@@ -443,7 +445,9 @@ bool transport_wait_for_tasks(struct se_cmd *cmd)
  * @wait_for_tasks: not 0: it may be under way, wait for it first; may sleep
  *
  * A command that a task management function has claimed is waited for until it
- * is released. Return: 1 when the command is gone.
+ * is released.
+ *
+ * Return: 1 when the command is gone.
  */
 int transport_generic_free_cmd(struct se_cmd *cmd, int wait_for_tasks)
 {

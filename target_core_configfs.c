@@ -289,7 +289,9 @@ static struct config_group core_group, alua_group, lu_gps_group;
  * target_depend_item - keep a directory of the tree
  * @item:	its item; rmdir fails with -EBUSY until target_undepend_item()
  *
- * May sleep; not from a configfs callback. Return: 0 or -ENOENT.
+ * May sleep; not from a configfs callback.
+ *
+ * Return: 0 or -ENOENT.
  */
 int target_depend_item(struct config_item *item)
 {

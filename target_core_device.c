@@ -85,7 +85,9 @@ static void init_fields(struct se_device *dev)
  * @hba:	its HBA
  * @name:	the name of its directory
  *
- * May sleep. Return: the device, for dev_destroy(), or ERR_PTR(-ENOMEM).
+ * May sleep.
+ *
+ * Return: the device, for dev_destroy(), or ERR_PTR(-ENOMEM).
  */
 struct se_device *dev_create(struct se_hba *hba, const char *name)
 {
@@ -243,6 +245,8 @@ int dev_for_each(int (*fn)(struct se_device *dev, void *data), void *data)
 /**
  * dev_is_exported - is the device somewhere a LUN
  * @dev:	the device
+ *
+ * Return: true if so; it may change at once.
  */
 bool dev_is_exported(const struct se_device *dev)
 {
@@ -266,6 +270,8 @@ void dev_set_block_size(struct se_device *dev, u32 block_size)
  * target_to_linux_sector - the 512-byte sector of a logical block
  * @dev:	the device
  * @lb:		a logical block address on it
+ *
+ * Return: the first of its sectors.
  */
 sector_t target_to_linux_sector(struct se_device *dev, sector_t lb)
 {
@@ -296,7 +302,9 @@ bool target_configure_unmap_from_queue(struct se_dev_attrib *attrib, struct bloc
 /**
  * core_dev_setup_virtual_lun0 - make the device that answers for an empty LUN 0
  *
- * A ramdisk without I/O. May sleep. Return: 0 or an error.
+ * A ramdisk without I/O. May sleep.
+ *
+ * Return: 0 or an error.
  */
 int core_dev_setup_virtual_lun0(void)
 {

@@ -165,7 +165,9 @@ static void fabric_setup_types(struct target_fabric_configfs *tf)
  * target_register_template - a fabric comes
  * @fo:		its operations; valid until target_unregister_template()
  *
- * May sleep. Return: 0, -EINVAL, -EEXIST, -ENOMEM.
+ * May sleep.
+ *
+ * Return: 0, -EINVAL, -EEXIST, -ENOMEM.
  */
 int target_register_template(const struct target_core_fabric_ops *fo)
 {

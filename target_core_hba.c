@@ -27,7 +27,9 @@ static struct target_backend *find_backend(const char *name)
  * transport_backend_register - a backstore module offers its plugin
  * @ops:	what it does, until target_backend_unregister()
  *
- * May sleep. Return: 0, -ENOMEM, -EEXIST.
+ * May sleep.
+ *
+ * Return: 0, -ENOMEM, -EEXIST.
  */
 int transport_backend_register(const struct target_backend_ops *ops)
 {
@@ -77,7 +79,9 @@ void target_backend_unregister(const struct target_backend_ops *ops)
  * @item:	what a link goes to, anything in the tree
  *
  * Only devices have the type of one; an item says nothing else of what it is
- * embedded in. May sleep. Return: the device, configured or not, or NULL.
+ * embedded in. May sleep.
+ *
+ * Return: the device, configured or not, or NULL.
  */
 struct se_device *item_to_device(struct config_item *item)
 {
@@ -110,7 +114,9 @@ static struct target_backend *get_backend(const char *name)
  * @plugin:	name of its backstore; the module is loaded already
  * @id:		the number in its name
  *
- * May sleep. Return: the HBA, for hba_destroy(), or an ERR_PTR(): -EINVAL when
+ * May sleep.
+ *
+ * Return: the HBA, for hba_destroy(), or an ERR_PTR(): -EINVAL when
  * there is no such backstore, -ENOMEM, the backstore's own.
  */
 struct se_hba *hba_create(const char *plugin, u32 id)

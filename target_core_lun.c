@@ -20,7 +20,9 @@
  * @nacl:	the initiator
  * @mapped_lun:	as it calls it
  *
- * Caller holds rcu_read_lock() or nacl->lun_entry_mutex. Return: it or NULL.
+ * Caller holds rcu_read_lock() or nacl->lun_entry_mutex.
+ *
+ * Return: it or NULL.
  */
 struct se_dev_entry *target_nacl_find_deve(struct se_node_acl *nacl, u64 mapped_lun)
 {
@@ -68,7 +70,9 @@ static sense_reason_t lookup_virtual_lun0(struct se_cmd *cmd)
  * transport_lookup_cmd_lun - find the LUN that cmd->orig_fe_lun names
  * @se_cmd:	an initialised command
  *
- * Any context. Return: 0, TCM_NON_EXISTENT_LUN, or TCM_WRITE_PROTECTED, and then
+ * Any context.
+ *
+ * Return: 0, TCM_NON_EXISTENT_LUN, or TCM_WRITE_PROTECTED, and then
  * the command has its LUN.
  */
 sense_reason_t transport_lookup_cmd_lun(struct se_cmd *se_cmd)
@@ -101,7 +105,9 @@ sense_reason_t transport_lookup_cmd_lun(struct se_cmd *se_cmd)
  * transport_lookup_tmr_lun - find the LUN of a task management function
  * @se_cmd:	a command with a se_tmr_req
  *
- * Puts the function into its device's list. Any context. Return: 0 or -ENODEV.
+ * Puts the function into its device's list. Any context.
+ *
+ * Return: 0 or -ENODEV.
  */
 int transport_lookup_tmr_lun(struct se_cmd *se_cmd)
 {
@@ -130,6 +136,8 @@ int transport_lookup_tmr_lun(struct se_cmd *se_cmd)
 /**
  * target_lun_is_rdonly - does the initiator see a write protected LUN
  * @cmd:	a command with a LUN
+ *
+ * Return: true if it may not write.
  */
 bool target_lun_is_rdonly(struct se_cmd *cmd)
 {
@@ -295,7 +303,9 @@ void nacl_unmap_all(struct se_node_acl *nacl, struct se_portal_group *tpg)
  * @tpg:	its TPG
  * @unpacked_lun: its number
  *
- * May sleep. Return: the port, for lun_destroy(), or ERR_PTR(-ENOMEM).
+ * May sleep.
+ *
+ * Return: the port, for lun_destroy(), or ERR_PTR(-ENOMEM).
  */
 struct se_lun *lun_create(struct se_portal_group *tpg, u64 unpacked_lun)
 {
@@ -477,7 +487,9 @@ void lun_detach(struct se_portal_group *tpg, struct se_lun *lun)
  * @nacl:	the initiator
  * @mapped_lun:	the number it will use
  *
- * May sleep. Return: it, for lun_acl_destroy(), or an ERR_PTR().
+ * May sleep.
+ *
+ * Return: it, for lun_acl_destroy(), or an ERR_PTR().
  */
 struct se_lun_acl *lun_acl_create(struct se_portal_group *tpg, struct se_node_acl *nacl, u64 mapped_lun)
 {
@@ -506,7 +518,9 @@ void lun_acl_destroy(struct se_lun_acl *lacl)
  * @lun:	an attached LUN
  * @read_only:	refuse writes; those to a read-only device are in any case
  *
- * May sleep. Return: 0, -EINVAL when the number is taken, -ENOMEM.
+ * May sleep.
+ *
+ * Return: 0, -EINVAL when the number is taken, -ENOMEM.
  */
 int lun_acl_map(struct se_portal_group *tpg, struct se_lun_acl *lacl, struct se_lun *lun, bool read_only)
 {
@@ -524,7 +538,9 @@ int lun_acl_map(struct se_portal_group *tpg, struct se_lun_acl *lacl, struct se_
  * @lun:	the LUN
  * @lacl:	the entry
  *
- * Does nothing when the LUN itself has gone before. May sleep. Return: 0.
+ * Does nothing when the LUN itself has gone before. May sleep.
+ *
+ * Return: 0.
  */
 int lun_acl_unmap(struct se_lun *lun, struct se_lun_acl *lacl)
 {
@@ -546,7 +562,9 @@ int lun_acl_unmap(struct se_lun *lun, struct se_lun_acl *lacl)
  * @lacl:	the entry
  * @read_only:	refuse writes
  *
- * May sleep. Return: 0, -EINVAL when it leads nowhere.
+ * May sleep.
+ *
+ * Return: 0, -EINVAL when it leads nowhere.
  */
 int lun_acl_set_read_only(struct se_lun_acl *lacl, bool read_only)
 {

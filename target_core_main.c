@@ -34,6 +34,8 @@ void sum_stats(const struct io_stats __percpu *stats, struct io_stats *sum)
 /**
  * scsi_new_index - an index of the target MIBs, not used before
  * @type:	which kind
+ *
+ * Return: the index, counted by kind.
  */
 u32 scsi_new_index(scsi_index_t type)
 {

@@ -17,7 +17,9 @@ static void cmd_counter_is_zero(struct percpu_ref *ref)
  * target_alloc_cmd_counter - make a counter of commands
  *
  * For whoever has to wait for a group of commands: a session, or a connection
- * of one. May sleep. Return: the counter or NULL.
+ * of one. May sleep.
+ *
+ * Return: the counter or NULL.
  */
 struct target_cmd_counter *target_alloc_cmd_counter(void)
 {
@@ -114,7 +116,9 @@ void transport_init_session(struct se_session *se_sess)
  * transport_alloc_session - make a session
  * @sup_prot_ops: what the fabric does with protection information by itself
  *
- * May sleep. Return: the session or an ERR_PTR().
+ * May sleep.
+ *
+ * Return: the session or an ERR_PTR().
  */
 struct se_session *transport_alloc_session(enum target_prot_op sup_prot_ops)
 {
@@ -138,7 +142,9 @@ struct se_session *transport_alloc_session(enum target_prot_op sup_prot_ops)
  * @tag_num:	how many
  * @tag_size:	bytes of each, zeroed
  *
- * May sleep. Return: 0 or -ENOMEM.
+ * May sleep.
+ *
+ * Return: 0 or -ENOMEM.
  */
 int transport_alloc_session_tags(struct se_session *se_sess, unsigned int tag_num, unsigned int tag_size)
 {
@@ -244,7 +250,9 @@ void transport_register_session(struct se_portal_group *se_tpg, struct se_node_a
  * @private:	the fabric's
  * @callback:	last look of the fabric before others see the session; may be NULL
  *
- * May sleep. Return: the session, or an ERR_PTR(): -EACCES without an ACL and
+ * May sleep.
+ *
+ * Return: the session, or an ERR_PTR(): -EACCES without an ACL and
  * without demo mode, what @callback returned, -ENOMEM, -EINVAL.
  */
 struct se_session *target_setup_session(struct se_portal_group *tpg, unsigned int tag_num, unsigned int tag_size,

@@ -104,7 +104,9 @@ void transport_kunmap_data_sg(struct se_cmd *cmd)
  * @buf:	to here
  * @len:	as many
  *
- * Any context. Return: how many bytes there were, at most @len.
+ * Any context.
+ *
+ * Return: how many bytes there were, at most @len.
  */
 size_t cmd_fetch(struct se_cmd *cmd, size_t offset, void *buf, size_t len)
 {
@@ -121,7 +123,9 @@ size_t cmd_fetch(struct se_cmd *cmd, size_t offset, void *buf, size_t len)
  * @buf:	from here
  * @len:	as many
  *
- * Any context. Return: how many bytes fitted.
+ * Any context.
+ *
+ * Return: how many bytes fitted.
  */
 size_t cmd_put(struct se_cmd *cmd, size_t offset, const void *buf, size_t len)
 {

@@ -239,7 +239,9 @@ static void tmr_work(struct work_struct *work)
  * transport_generic_handle_tmr - carry out a task management function
  * @cmd:	its command, with a LUN
  *
- * In a work item of its own: it waits. Any context. Return: 0.
+ * In a work item of its own: it waits. Any context.
+ *
+ * Return: 0.
  */
 int transport_generic_handle_tmr(struct se_cmd *cmd)
 {
@@ -316,7 +318,9 @@ void tmr_unlist(struct se_tmr_req *tmr)
  * @tag:	of the command that ABORT TASK is about
  * @flags:	TARGET_SCF_*
  *
- * The answer comes through queue_tm_rsp(). Return: 0, -ENOMEM, -ESHUTDOWN; the
+ * The answer comes through queue_tm_rsp().
+ *
+ * Return: 0, -ENOMEM, -ESHUTDOWN; the
  * command is the fabric's then.
  */
 int target_submit_tmr(struct se_cmd *se_cmd, struct se_session *se_sess, unsigned char *sense, u64 unpacked_lun,

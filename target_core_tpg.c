@@ -28,7 +28,9 @@ static struct se_node_acl *find_acl(struct se_portal_group *tpg, const char *ini
  * @tpg:	the TPG
  * @initiatorname: the initiator
  *
- * May sleep. Return: the ACL with a reference, for target_put_nacl(), or NULL.
+ * May sleep.
+ *
+ * Return: the ACL with a reference, for target_put_nacl(), or NULL.
  */
 struct se_node_acl *core_tpg_get_initiator_node_acl(struct se_portal_group *tpg, unsigned char *initiatorname)
 {
@@ -48,6 +50,8 @@ struct se_node_acl *core_tpg_get_initiator_node_acl(struct se_portal_group *tpg,
  * @initiatorname: the initiator
  *
  * May sleep.
+ *
+ * Return: true if it has one for the initiator.
  */
 bool target_tpg_has_node_acl(struct se_portal_group *tpg, const char *initiatorname)
 {
@@ -279,7 +283,9 @@ void tpg_del_acl(struct se_node_acl *acl)
  * @acl:	its ACL
  * @queue_depth: commands; 0 counts as 1
  *
- * Its sessions end, to begin anew with the other depth. May sleep. Return: 0.
+ * Its sessions end, to begin anew with the other depth. May sleep.
+ *
+ * Return: 0.
  */
 int core_tpg_set_initiator_node_queue_depth(struct se_node_acl *acl, u32 queue_depth)
 {
@@ -327,7 +333,9 @@ static int setup_virtual_lun0(struct se_portal_group *tpg)
  * @se_tpg:	zeroed but for that
  * @proto_id:	SPC-4 clause 7.6.1; negative: nobody sends it SCSI commands
  *
- * May sleep. Return: 0, -EINVAL, -ENOMEM.
+ * May sleep.
+ *
+ * Return: 0, -EINVAL, -ENOMEM.
  */
 int core_tpg_register(struct se_wwn *se_wwn, struct se_portal_group *se_tpg, int proto_id)
 {
@@ -353,7 +361,9 @@ int core_tpg_register(struct se_wwn *se_wwn, struct se_portal_group *se_tpg, int
  * core_tpg_deregister - the end of a TPG that has no LUNs and no sessions
  * @se_tpg:	the TPG
  *
- * Takes what demo mode's initiators have left. May sleep. Return: 0.
+ * Takes what demo mode's initiators have left. May sleep.
+ *
+ * Return: 0.
  */
 int core_tpg_deregister(struct se_portal_group *se_tpg)
 {
@@ -421,7 +431,9 @@ static int set_enabled(struct se_portal_group *tpg, bool enable)
  * @tpg:	the TPG, of a fabric with fabric_enable_tpg()
  * @enable:	on or off
  *
- * May sleep. Return: 0, -EINTR, or an error, the fabric's or of its identifier.
+ * May sleep.
+ *
+ * Return: 0, -EINTR, or an error, the fabric's or of its identifier.
  */
 int tpg_enable(struct se_portal_group *tpg, bool enable)
 {
@@ -439,7 +451,9 @@ int tpg_enable(struct se_portal_group *tpg, bool enable)
  * @tpg:	a TPG that is not enabled
  * @rtpi:	not zero
  *
- * May sleep. Return: 0, -EINVAL, -EINTR.
+ * May sleep.
+ *
+ * Return: 0, -EINVAL, -EINTR.
  */
 int tpg_set_rtpi(struct se_portal_group *tpg, u16 rtpi)
 {

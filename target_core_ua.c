@@ -123,7 +123,9 @@ static struct se_dev_entry *deve_with_ua(const struct se_cmd *cmd)
  * ua_check - must this command report a unit attention instead of running
  * @cmd:	the command
  *
- * Any context. Return: TCM_CHECK_CONDITION_UNIT_ATTENTION or 0.
+ * Any context.
+ *
+ * Return: TCM_CHECK_CONDITION_UNIT_ATTENTION or 0.
  */
 sense_reason_t ua_check(struct se_cmd *cmd)
 {
