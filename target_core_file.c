@@ -518,23 +518,14 @@ static sense_reason_t fd_execute_unmap(struct se_cmd *cmd, sector_t lba, sector_
 
 static int fd_write_same(struct fd_dev *dev, struct se_cmd *cmd, struct page *page)
 {
-	u32 size = fd_block_size(dev), filled = size;
-	u64 len = (u64)sbc_get_write_same_sectors(cmd) * size;
+	u64 len = (u64)sbc_get_write_same_sectors(cmd) * fd_block_size(dev);
 	loff_t pos = fd_lba_to_pos(dev, cmd->t_task_lba);
-	void *block = page_address(page);
+	int filled = backstore_fill_same(cmd, page);
 	int err;
 
-	/* NDOB: no data, zeroes are meant */
-	if (cmd->t_data_nents &&
-	    sg_copy_to_buffer(cmd->t_data_sg, cmd->t_data_nents, block, size) < size)
-		return -EINVAL;
-	if (!memchr_inv(block, 0, size)) {
-		err = fd_write_zeroes(dev, pos, len);
-	} else {
-		for (; filled + size <= PAGE_SIZE; filled += size)
-			memcpy(block + filled, block, size);
-		err = fd_repeat(dev->file, page, filled, pos, len);
-	}
+	if (filled < 0)
+		return filled;
+	err = filled ? fd_repeat(dev->file, page, filled, pos, len) : fd_write_zeroes(dev, pos, len);
 	return err ?: fd_flush_written(dev, pos, len, cmd->se_cmd_flags & SCF_FUA);
 }
 
@@ -871,8 +862,9 @@ static int fd_set_flag(struct fd_dev *dev, bool *flag, const char *name, substri
 	return 0;
 }
 
-static int fd_set_param(struct fd_dev *dev, char *text)
+static int fd_set_param(struct se_device *se_dev, char *text)
 {
+	struct fd_dev *dev = to_fd_dev(se_dev);
 	substring_t args[MAX_OPT_ARGS];
 
 	switch (match_token(text, fd_params, args)) {
@@ -892,20 +884,7 @@ static int fd_set_param(struct fd_dev *dev, char *text)
 
 static ssize_t fd_set_params(struct se_device *se_dev, const char *page, ssize_t count)
 {
-	struct fd_dev *dev = to_fd_dev(se_dev);
-	char *text = kstrndup(page, count, GFP_KERNEL);
-	char *rest = text, *param;
-	int err = 0;
-
-	if (!text)
-		return -ENOMEM;
-	mutex_lock(&dev->lock);
-	while (!err && (param = strsep(&rest, ",\n")))
-		if (*param)
-			err = fd_set_param(dev, param);
-	mutex_unlock(&dev->lock);
-	kfree(text);
-	return err ?: count;
+	return backstore_set_params(se_dev, &to_fd_dev(se_dev)->lock, page, count, fd_set_param);
 }
 
 static ssize_t fd_show_params(struct se_device *se_dev, char *page)

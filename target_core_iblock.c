@@ -270,7 +270,7 @@ static sense_reason_t iblock_execute_rw(struct se_cmd *cmd, struct scatterlist *
 	struct iblock_dev *dev = to_iblock_dev(cmd->se_dev);
 	blk_opf_t opf = iblock_opf(cmd, direction == DMA_TO_DEVICE);
 	sector_t sector = target_to_linux_sector(cmd->se_dev, cmd->t_task_lba);
-	struct iblock_prot prot = { cmd->prot_type ? cmd->t_prot_sg : NULL };
+	struct iblock_prot prot = { cmd->prot_type && cmd->se_dev->dev_attrib.pi_prot_type ? cmd->t_prot_sg : NULL };
 	u32 left = cmd->data_length, part;
 	struct iblock_io *io;
 	struct bio *bio;
@@ -383,19 +383,14 @@ static int iblock_repeat(struct iblock_dev *dev, struct page *page, u32 filled, 
 
 static int iblock_write_same(struct iblock_dev *dev, struct se_cmd *cmd, struct page *page)
 {
-	u32 size = cmd->se_dev->dev_attrib.block_size, filled = size;
 	sector_t sector = target_to_linux_sector(cmd->se_dev, cmd->t_task_lba);
 	sector_t sectors = iblock_in_sectors(cmd->se_dev, sbc_get_write_same_sectors(cmd));
-	void *block = page_address(page);
+	int filled = backstore_fill_same(cmd, page);
 
-	/* NDOB: no data, zeroes are meant */
-	if (cmd->t_data_nents &&
-	    sg_copy_to_buffer(cmd->t_data_sg, cmd->t_data_nents, block, size) < size)
-		return -EINVAL;
-	if (!memchr_inv(block, 0, size))
+	if (filled < 0)
+		return filled;
+	if (!filled)
 		return blkdev_issue_zeroout(dev->bdev, sector, sectors, GFP_NOIO, BLKDEV_ZERO_NOUNMAP);
-	for (; filled + size <= PAGE_SIZE; filled += size)
-		memcpy(block + filled, block, size);
 	return iblock_repeat(dev, page, filled, sector, sectors, iblock_opf(cmd, true));
 }
 
@@ -824,8 +819,9 @@ static int iblock_set_readonly(struct iblock_dev *dev, substring_t *arg)
 	return 0;
 }
 
-static int iblock_set_param(struct iblock_dev *dev, char *text)
+static int iblock_set_param(struct se_device *se_dev, char *text)
 {
+	struct iblock_dev *dev = to_iblock_dev(se_dev);
 	substring_t args[MAX_OPT_ARGS];
 	int param = match_token(text, iblock_params, args);
 
@@ -847,20 +843,7 @@ static int iblock_set_param(struct iblock_dev *dev, char *text)
 
 static ssize_t iblock_set_params(struct se_device *se_dev, const char *page, ssize_t count)
 {
-	struct iblock_dev *dev = to_iblock_dev(se_dev);
-	char *text = kstrndup(page, count, GFP_KERNEL);
-	char *rest = text, *param;
-	int err = 0;
-
-	if (!text)
-		return -ENOMEM;
-	mutex_lock(&dev->lock);
-	while (!err && (param = strsep(&rest, ",\n")))
-		if (*param)
-			err = iblock_set_param(dev, param);
-	mutex_unlock(&dev->lock);
-	kfree(text);
-	return err ?: count;
+	return backstore_set_params(se_dev, &to_iblock_dev(se_dev)->lock, page, count, iblock_set_param);
 }
 
 static ssize_t iblock_show_params(struct se_device *se_dev, char *page)

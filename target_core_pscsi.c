@@ -153,13 +153,11 @@ static void pscsi_complete(struct se_cmd *cmd, struct scsi_cmnd *scmd)
 		transport_copy_sense_to_cmd(cmd, scmd->sense_buffer);
 		if (pscsi_is_read_to_mark(cmd, scmd))
 			cmd->se_cmd_flags |= SCF_TREAT_READ_AS_NORMAL;
-		else
-			moved = cmd->data_length;
 	}
+	/* Whatever the status: what was not moved is told. */
 	if (moved < cmd->data_length)
-		target_complete_cmd_with_length(cmd, status, moved);
-	else
-		target_complete_cmd(cmd, status);
+		target_set_cmd_data_length(cmd, moved);
+	target_complete_cmd(cmd, status);
 }
 
 static enum rq_end_io_ret pscsi_end_io(struct request *req, blk_status_t status)
@@ -593,9 +591,10 @@ static const match_table_t pscsi_params = {
 	{ PSCSI_OTHER, NULL }
 };
 
-static int pscsi_set_param(struct pscsi_dev *dev, char *text)
+static int pscsi_set_param(struct se_device *se_dev, char *text)
 {
-	const struct pscsi_hba *hba = dev->se_dev.se_hba->hba_ptr;
+	struct pscsi_dev *dev = to_pscsi_dev(se_dev);
+	const struct pscsi_hba *hba = se_dev->se_hba->hba_ptr;
 	substring_t args[MAX_OPT_ARGS];
 	int param = match_token(text, pscsi_params, args);
 	int value, err;
@@ -620,20 +619,7 @@ static int pscsi_set_param(struct pscsi_dev *dev, char *text)
 
 static ssize_t pscsi_set_params(struct se_device *se_dev, const char *page, ssize_t count)
 {
-	struct pscsi_dev *dev = to_pscsi_dev(se_dev);
-	char *text = kstrndup(page, count, GFP_KERNEL);
-	char *rest = text, *param;
-	int err = 0;
-
-	if (!text)
-		return -ENOMEM;
-	mutex_lock(&dev->lock);
-	while (!err && (param = strsep(&rest, ",\n")))
-		if (*param)
-			err = pscsi_set_param(dev, param);
-	mutex_unlock(&dev->lock);
-	kfree(text);
-	return err ?: count;
+	return backstore_set_params(se_dev, &to_pscsi_dev(se_dev)->lock, page, count, pscsi_set_param);
 }
 
 static ssize_t pscsi_show_params(struct se_device *se_dev, char *page)

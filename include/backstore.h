@@ -12,8 +12,12 @@
 #define LIO_BACKSTORE_H
 
 #include <linux/blkdev.h>
+#include <linux/mutex.h>
+#include <linux/scatterlist.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/workqueue.h>
 #include <scsi/scsi_common.h>
 #include <scsi/scsi_proto.h>
@@ -218,6 +222,59 @@ static inline u32 backstore_sync_range(const struct se_cmd *cmd, u64 *lba)
 static inline bool backstore_sync_immed(const struct se_cmd *cmd)
 {
 	return cmd->t_task_cdb[1] & 0x02;
+}
+
+/**
+ * backstore_fill_same - the block of a WRITE SAME, as often as it fits into a page
+ * @cmd:	the command
+ * @page:	zeroed
+ *
+ * Return: bytes filled, 0 if the block is nothing but zeroes (NDOB: without
+ * data), -EINVAL if there is no whole block.
+ */
+static inline int backstore_fill_same(struct se_cmd *cmd, struct page *page)
+{
+	u32 size = cmd->se_dev->dev_attrib.block_size, filled;
+	void *block = page_address(page);
+
+	if (cmd->t_data_nents &&
+	    sg_copy_to_buffer(cmd->t_data_sg, cmd->t_data_nents, block, size) < size)
+		return -EINVAL;
+	if (!memchr_inv(block, 0, size))
+		return 0;
+	for (filled = size; filled + size <= PAGE_SIZE; filled += size)
+		memcpy(block + filled, block, size);
+	return filled;
+}
+
+/**
+ * backstore_set_params - write to control: parameters by commas or newlines
+ * @se_dev:	the device
+ * @lock:	of its parameters, taken here
+ * @page:	the text
+ * @count:	its length
+ * @set:	takes one parameter; 0 or a negative error, which ends it
+ *
+ * Return: @count or the error; what came before it has been taken.
+ * Context: may sleep.
+ */
+static inline ssize_t backstore_set_params(struct se_device *se_dev, struct mutex *lock,
+					   const char *page, ssize_t count,
+					   int (*set)(struct se_device *se_dev, char *param))
+{
+	char *text = kstrndup(page, count, GFP_KERNEL);
+	char *rest = text, *param;
+	int err = 0;
+
+	if (!text)
+		return -ENOMEM;
+	mutex_lock(lock);
+	while (!err && (param = strsep(&rest, ",\n")))
+		if (*param)
+			err = set(se_dev, param);
+	mutex_unlock(lock);
+	kfree(text);
+	return err ?: count;
 }
 
 #endif /* LIO_BACKSTORE_H */

@@ -25,9 +25,9 @@
 
 /* blk_mode_t: since 6.5; FMODE_* were used before */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
-typedef unsigned int blk_mode_t;
 struct blk_holder_ops;
 
+#define blk_mode_t	unsigned int
 #define BLK_OPEN_READ	1
 #define BLK_OPEN_WRITE	2
 #endif

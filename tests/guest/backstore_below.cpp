@@ -77,6 +77,7 @@ TEST(BackstoreReservations, ArePassedThrough)
 	}
 	std::vector<uint8_t> list(24);
 	put_be(std::span(list).subspan(0, 8), 0x4321);
+	expect_dmesg("SPC-3 PR RESERVE: Received res_key: 0x0000000000004321 does not match", Need::optional);
 	ASSERT_OK_AND_ASSIGN(ScsiReply reply, sg.execute(cdb::pr_out(1, 5), Data::out(list)));
 	EXPECT_EQ(reply.status, ScsiStatus::reservation_conflict) << reply;
 	ASSERT_OK(reserve_out(sg, 2, 5, 0x1234, 0));

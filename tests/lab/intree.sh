@@ -6,9 +6,9 @@
 
 # Folders and files of drivers/target that ours replace.
 INTREE_OURS=(user loopback)
-INTREE_MODULES=(target_core_mod target_core_iblock target_core_file user/target_core_user loopback/tcm_loop)
+INTREE_MODULES=(target_core_mod target_core_iblock target_core_file target_core_pscsi user/target_core_user loopback/tcm_loop)
 # What their lines in the kernel's Makefile and Kconfig are about. Its sources of the core stay, unused.
-INTREE_CONFIGS='TARGET_CORE|TCM_IBLOCK|TCM_FILEIO|TCM_USER2|LOOPBACK_TARGET'
+INTREE_CONFIGS='TARGET_CORE|TCM_IBLOCK|TCM_FILEIO|TCM_PSCSI|TCM_USER2|LOOPBACK_TARGET'
 
 # A file is replaced only when its content is another: make goes by time stamps.
 put_file() {
