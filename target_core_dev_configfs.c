@@ -58,10 +58,9 @@ static ssize_t dev_enable_store(struct config_item *item, const char *page, size
 	text[count] = 0;
 	if (strcmp(strim(text), "1"))
 		return -EINVAL;
-	/* A backstore may ask a handler first. */
-	err = mutex_lock_killable(lock);
-	if (err)
-		return err;
+	/* A backstore may have to ask a handler, who takes its time: a second writer is not to wait for that. */
+	if (!mutex_trylock(lock))
+		return -EBUSY;
 	err = dev_configure(dev);
 	mutex_unlock(lock);
 	return err ? err : count;

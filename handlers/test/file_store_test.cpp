@@ -57,13 +57,18 @@ protected:
 		if (store->start(request))
 			return request.error;
 		ended.clear();
+		wait_for(1);
+		return request.error;
+	}
+	/** Until @p count requests have ended. The fake device has an event for every poll: time counts, not polls. */
+	void wait_for(size_t count)
+	{
 		auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-		while (ended.empty() && std::chrono::steady_clock::now() < until) {
-			EXPECT_TRUE(store->poll(*device, true));
+		while (ended.size() < count && std::chrono::steady_clock::now() < until) {
+			ASSERT_TRUE(store->poll(*device, true));
 			std::this_thread::sleep_for(std::chrono::microseconds(20));
 		}
-		EXPECT_EQ(ended.size(), 1u);
-		return request.error;
+		ASSERT_EQ(ended.size(), count);
 	}
 	uint8_t *bytes() { return reinterpret_cast<uint8_t *>(buffer.get()); }
 	uint64_t blocks_used()
@@ -135,8 +140,7 @@ TEST_P(FileStoreTest, LongAndOffsetLists)
 	request.data = Segments(list);
 	request.data_offset = 1024;
 	ASSERT_FALSE(store->start(request));
-	for (unsigned i = 0; i < 100000 && ended.empty(); i++)
-		ASSERT_TRUE(store->poll(*device, true));
+	ASSERT_NO_FATAL_FAILURE(wait_for(1));
 	EXPECT_EQ(request.error, 0);
 	std::vector<uint8_t> copy(bytes(), bytes() + size);
 	std::memset(bytes(), 0, size);
@@ -164,9 +168,7 @@ TEST_P(FileStoreTest, ManyAtOnce)
 			requests[i].data = Segments({&lists[i], 1});
 			EXPECT_FALSE(store->start(requests[i]));
 		}
-		for (unsigned i = 0; i < 100000 && ended.size() < depth; i++)
-			ASSERT_TRUE(store->poll(*device, true));
-		ASSERT_EQ(ended.size(), depth);
+		ASSERT_NO_FATAL_FAILURE(wait_for(depth));
 		for (const StoreRequest &request : requests)
 			EXPECT_EQ(request.error, 0);
 	}
