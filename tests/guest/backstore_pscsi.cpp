@@ -127,7 +127,8 @@ void expect_same(PassedThrough &way, const Cdb &cdb, size_t room)
 	EXPECT_TRUE(std::equal(there.begin(), there.begin() + long(moved), here.begin()));
 }
 
-TEST(BackstorePscsi, DiskAnswersAsItIs)
+// The distribution's module tells no residual of a command that failed.
+TEST(BackstoreOurs, PscsiDiskAnswersAsItIs)
 {
 	expect_complaints();
 	expect_dmesg("physical block alignment offset", Need::optional);
@@ -185,7 +186,8 @@ TEST_P(BackstorePscsiType, Answers)
 	EXPECT_OK(unload_module("scsi_debug"));
 }
 
-TEST(BackstorePscsi, HostOfTheHba)
+// The distribution's module drops a reference to the host that it does not have.
+TEST(BackstoreOurs, PscsiHostOfTheHba)
 {
 	expect_complaints();
 	expect_dmesg("(Unable to set hba_mode with active devices|target_core_pscsi: hba_mode=1: the host is)", Need::optional);
