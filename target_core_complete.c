@@ -313,6 +313,7 @@ static void complete_work(struct work_struct *work)
 void cmd_queue_full(struct se_cmd *cmd, int err, bool write_pending)
 {
 	struct se_device *dev = cmd->se_dev;
+	unsigned long flags;
 
 	if (err != -EAGAIN && err != -ENOMEM) {
 		pr_warn_ratelimited("%s cannot take a response: %d\n", cmd->se_tfo->fabric_name, err);
@@ -320,10 +321,10 @@ void cmd_queue_full(struct se_cmd *cmd, int err, bool write_pending)
 	} else {
 		cmd->t_state = write_pending ? TRANSPORT_COMPLETE_QF_WP : TRANSPORT_COMPLETE_QF_OK;
 	}
-	spin_lock_irq(&dev->qf_cmd_lock);
+	spin_lock_irqsave(&dev->qf_cmd_lock, flags);
 	list_add_tail(&cmd->se_qf_node, &dev->qf_cmd_list);
 	atomic_inc(&dev->dev_qf_count);
-	spin_unlock_irq(&dev->qf_cmd_lock);
+	spin_unlock_irqrestore(&dev->qf_cmd_lock, flags);
 	queue_work(target_completion_wq, &dev->qf_work_queue);
 }
 

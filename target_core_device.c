@@ -195,8 +195,12 @@ void dev_destroy(struct se_device *dev)
 {
 	struct core_dev *cdev = to_core_dev(dev);
 	struct se_hba *hba = dev->se_hba;
+	int i;
 
 	WARN_ON(dev->export_count);
+	/* Their last command is over; they themselves may not be. */
+	for (i = 0; i < dev->queue_cnt; i++)
+		flush_work(&dev->queues[i].sq.work);
 	flush_work(&dev->qf_work_queue);
 	flush_work(&dev->delayed_cmd_work);
 	if (target_dev_configured(dev)) {

@@ -54,11 +54,12 @@ static void count(struct se_cmd *cmd)
 static void delay(struct se_cmd *cmd)
 {
 	struct se_device *dev = cmd->se_dev;
+	unsigned long flags;
 
-	spin_lock_irq(&dev->delayed_cmd_lock);
+	spin_lock_irqsave(&dev->delayed_cmd_lock, flags);
 	WRITE_ONCE(to_core_dev(dev)->ordered_waits, true);
 	list_add_tail(&cmd->se_delayed_node, &dev->delayed_cmd_list);
-	spin_unlock_irq(&dev->delayed_cmd_lock);
+	spin_unlock_irqrestore(&dev->delayed_cmd_lock, flags);
 	kick_delayed(dev);
 }
 

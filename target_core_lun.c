@@ -378,7 +378,7 @@ static void lun_ref_is_zero(struct percpu_ref *ref)
 {
 	struct core_lun *clun = container_of(ref, struct core_lun, lun.lun_ref);
 
-	queue_work(system_unbound_wq, &clun->gone_work);
+	queue_work(target_tmr_wq, &clun->gone_work);
 }
 
 static void publish(struct se_portal_group *tpg, struct se_device *dev, struct se_lun *lun)

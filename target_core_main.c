@@ -8,6 +8,7 @@
 
 struct workqueue_struct *target_submission_wq;
 struct workqueue_struct *target_completion_wq;
+struct workqueue_struct *target_tmr_wq;
 struct kmem_cache *target_sess_cache;
 struct kmem_cache *target_ua_cache;
 struct kmem_cache *target_deve_cache;
@@ -53,12 +54,15 @@ static int make_caches(void)
 	/* Not WQ_UNBOUND: what one CPU has submitted it executes. */
 	target_submission_wq = alloc_workqueue("target_submission", WQ_MEM_RECLAIM, 0);
 	target_completion_wq = alloc_workqueue("target_completion", WQ_MEM_RECLAIM, 0);
-	return target_sess_cache && target_ua_cache && target_deve_cache && target_submission_wq &&
+	target_tmr_wq = alloc_workqueue("target_tmr", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	return target_tmr_wq && target_sess_cache && target_ua_cache && target_deve_cache && target_submission_wq &&
 	       target_completion_wq ? 0 : -ENOMEM;
 }
 
 static void free_caches(void)
 {
+	if (target_tmr_wq)
+		destroy_workqueue(target_tmr_wq);
 	if (target_completion_wq)
 		destroy_workqueue(target_completion_wq);
 	if (target_submission_wq)

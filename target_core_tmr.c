@@ -252,7 +252,7 @@ int transport_generic_handle_tmr(struct se_cmd *cmd)
 	cmd->transport_state |= CMD_T_ACTIVE;
 	spin_unlock_irqrestore(&cmd->t_state_lock, flags);
 	INIT_WORK(&cmd->work, tmr_work);
-	queue_work(system_unbound_wq, &cmd->work);
+	queue_work(target_tmr_wq, &cmd->work);
 	return 0;
 }
 
