@@ -99,7 +99,7 @@ static inline struct core_deve *to_core_deve(struct se_dev_entry *deve)
 
 /* target_core_main.c */
 extern struct workqueue_struct *target_submission_wq;	/* WQ_MEM_RECLAIM: commands that may wait */
-extern struct workqueue_struct *target_completion_wq;	/* WQ_MEM_RECLAIM | WQ_HIGHPRI | WQ_CPU_INTENSIVE free */
+extern struct workqueue_struct *target_completion_wq;	/* WQ_MEM_RECLAIM: responses */
 extern struct workqueue_struct *target_tmr_wq;		/* unbound: what waits for commands, and their end */
 extern struct kmem_cache *target_sess_cache, *target_ua_cache, *target_deve_cache;
 void sum_stats(const struct io_stats __percpu *stats, struct io_stats *sum);
