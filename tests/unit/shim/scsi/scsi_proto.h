@@ -16,29 +16,67 @@ enum {
 
 /* SPC-5 and SBC-4: operation codes, and service actions of variable length CDBs. */
 enum {
+	TEST_UNIT_READY		= 0x00,
+	REQUEST_SENSE		= 0x03,
+	FORMAT_UNIT		= 0x04,
 	READ_6			= 0x08,
 	WRITE_6			= 0x0a,
+	INQUIRY			= 0x12,
+	MODE_SELECT		= 0x15,
 	RESERVE			= 0x16,
 	RELEASE			= 0x17,
+	MODE_SENSE		= 0x1a,
+	START_STOP		= 0x1b,
+	RECEIVE_DIAGNOSTIC	= 0x1c,
+	SEND_DIAGNOSTIC		= 0x1d,
+	READ_CAPACITY		= 0x25,
 	READ_10			= 0x28,
 	WRITE_10		= 0x2a,
+	SEEK_10			= 0x2b,
+	WRITE_VERIFY		= 0x2e,
+	VERIFY			= 0x2f,
+	PRE_FETCH		= 0x34,
+	SYNCHRONIZE_CACHE	= 0x35,
+	READ_DEFECT_DATA	= 0x37,
+	WRITE_BUFFER		= 0x3b,
+	READ_BUFFER		= 0x3c,
+	WRITE_SAME		= 0x41,
+	UNMAP			= 0x42,
+	LOG_SENSE		= 0x4d,
+	MODE_SELECT_10		= 0x55,
 	RESERVE_10		= 0x56,
 	RELEASE_10		= 0x57,
+	MODE_SENSE_10		= 0x5a,
 	PERSISTENT_RESERVE_IN	= 0x5e,
 	PERSISTENT_RESERVE_OUT	= 0x5f,
 	VARIABLE_LENGTH_CMD	= 0x7f,
 	EXTENDED_COPY		= 0x83,
 	RECEIVE_COPY_RESULTS	= 0x84,
 	READ_16			= 0x88,
+	COMPARE_AND_WRITE	= 0x89,
 	WRITE_16		= 0x8a,
+	WRITE_VERIFY_16		= 0x8e,
+	VERIFY_16		= 0x8f,
+	SYNCHRONIZE_CACHE_16	= 0x91,
+	WRITE_SAME_16		= 0x93,
+	SERVICE_ACTION_IN_16	= 0x9e,
 	REPORT_LUNS		= 0xa0,
 	MAINTENANCE_IN		= 0xa3,
 	MAINTENANCE_OUT		= 0xa4,
 	READ_12			= 0xa8,
 	WRITE_12		= 0xaa,
+	WRITE_VERIFY_12		= 0xae,
+	VERIFY_12		= 0xaf,
 };
 
-enum { READ_32 = 0x09, WRITE_32 = 0x0b };
+enum { READ_32 = 0x09, WRITE_32 = 0x0b, WRITE_SAME_32 = 0x0d };
+
+/* Service actions of SERVICE ACTION IN (16) and MAINTENANCE IN */
+enum { SAI_READ_CAPACITY_16 = 0x10, SAI_GET_LBA_STATUS = 0x12 };
+enum {
+	MI_REPORT_SUPPORTED_OPERATION_CODES		= 0x0c,
+	MI_REPORT_SUPPORTED_TASK_MANAGEMENT_FUNCTIONS	= 0x0d,
+};
 
 /* SPC-4, table 443, and the device type of table 141 that is told apart */
 enum scsi_protocol {
@@ -49,6 +87,6 @@ enum scsi_protocol {
 	SCSI_PROTOCOL_SAS	= 6,
 };
 
-enum { TYPE_DISK = 0x00 };
+enum { TYPE_DISK = 0x00, TYPE_TAPE = 0x01 };
 
 #endif /* SHIM_SCSI_PROTO_H */

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A device around the core's parser and block commands, without the rest of the
+ * core: no job ever starts, what it would be made for is counted.
+ */
+#ifndef CORE_FAKES_H
+#define CORE_FAKES_H
+
+#include "cdb.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct core_fakes {
+	u64 last_lba;
+	/* What the initiator sends */
+	const u8 *out;
+	size_t out_len;
+	/* What became of a command */
+	unsigned int size;
+	unsigned int nr_completed;
+	unsigned int nr_jobs;
+	/* What the backend was asked to unmap */
+	unsigned int nr_unmaps;
+	u64 unmapped;
+	u64 unmap_end;
+};
+
+extern struct core_fakes core_fakes;
+extern const struct target_backend_ops core_fake_backend;
+extern struct exec_cmd_ops core_fake_ops;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* CORE_FAKES_H */
