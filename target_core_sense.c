@@ -138,8 +138,13 @@ void sense_set(struct se_cmd *cmd, sense_reason_t reason)
 		cmd->scsi_status = SAM_STAT_TASK_SET_FULL;
 		return;
 	}
-	if (reason != TCM_CHECK_CONDITION_UNIT_ATTENTION || !ua_for_check_condition(cmd, &key, &asc, &ascq))
+	if (reason != TCM_CHECK_CONDITION_UNIT_ATTENTION) {
 		sense_triple(reason, &key, &asc, &ascq);
+	} else if (!ua_for_check_condition(cmd, &key, &asc, &ascq)) {
+		/* Nothing is left to report, but the command was not executed: once more. */
+		cmd->scsi_status = SAM_STAT_BUSY;
+		return;
+	}
 	sense_set_raw(cmd, key, asc, ascq);
 	if ((__force unsigned int)reason < ARRAY_SIZE(sense_table) && sense_table[(__force int)reason].info)
 		WARN_ON_ONCE(scsi_set_sense_information(cmd->sense_buffer, cmd->scsi_sense_length,

@@ -171,19 +171,15 @@ static bool ua_first(struct se_cmd *cmd, bool take, u8 *asc, u8 *ascq)
  * @ascq:	set
  *
  * With UA_INTLCK_CTRL it stays until REQUEST SENSE takes it (SPC-4 clause 7.5.7).
- * Return: false when somebody else has reported it meanwhile.
+ *
+ * Return: false when another command has reported it since ua_check().
  */
 bool ua_for_check_condition(struct se_cmd *cmd, u8 *key, u8 *asc, u8 *ascq)
 {
 	bool clear = cmd->se_dev && cmd->se_dev->dev_attrib.emulate_ua_intlck_ctrl == TARGET_UA_INTLCK_CTRL_CLEAR;
 
-	if (!ua_first(cmd, clear, asc, ascq)) {
-		/* The nexus is without one; LUNs may have changed, says the mildest of all. */
-		*asc = ASC_LUNS_CHANGED;
-		*ascq = ASCQ_LUNS_CHANGED;
-	}
 	*key = UNIT_ATTENTION;
-	return true;
+	return ua_first(cmd, clear, asc, ascq);
 }
 
 /**
