@@ -134,6 +134,31 @@ static bool direction_fits(const struct se_cmd *cmd, const struct cdb_op *op, un
 	       cmd->data_direction == DMA_BIDIRECTIONAL;
 }
 
+static sense_reason_t drop_data(struct se_cmd *cmd)
+{
+	cmd->se_cmd_flags |= SCF_UNDERFLOW_BIT;
+	cmd->residual_count = cmd->data_length;
+	target_complete_cmd(cmd, SAM_STAT_GOOD);
+	return 0;
+}
+
+/*
+ * The fabric says the other direction than the CDB. Initiators expect that a
+ * read is GOOD then (iscsi-test-cu, Read10Invalid): it takes the data, uses none
+ * of them and says so by the residual. More than the CDB has is refused, and all else.
+ */
+static sense_reason_t other_direction(struct se_cmd *cmd, unsigned int *size)
+{
+	if (!(cmd->se_cmd_flags & SCF_SCSI_DATA_CDB) || cmd->data_direction != DMA_TO_DEVICE ||
+	    cmd->data_length > *size)
+		return TCM_INVALID_CDB_FIELD;
+	*size = cmd->data_length;
+	cmd->prot_op = TARGET_PROT_NORMAL;
+	cmd->prot_length = 0;
+	cmd->execute_cmd = drop_data;
+	return 0;
+}
+
 static sense_reason_t parse(struct se_cmd *cmd, const struct cdb_op *op, struct exec_cmd_ops *ops,
 			    unsigned int *size)
 {
@@ -156,7 +181,7 @@ static sense_reason_t parse(struct se_cmd *cmd, const struct cdb_op *op, struct 
 		if (ret)
 			return ret;
 	}
-	return direction_fits(cmd, op, *size) ? 0 : TCM_INVALID_CDB_FIELD;
+	return direction_fits(cmd, op, *size) ? 0 : other_direction(cmd, size);
 }
 
 /**

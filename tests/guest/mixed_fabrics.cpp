@@ -67,8 +67,8 @@ TEST(MixedBackstores, Pscsi)
 		BackstoreSpec spec;
 		spec.plugin = Plugin::pscsi;
 		spec.name = "through";
-		spec.control = {"scsi_host_id=" + std::to_string(host) + ",scsi_channel_id=" + std::to_string(channel) +
-					",scsi_target_id=" + std::to_string(id) + ",scsi_lun_id=" + std::to_string(lun)};
+		spec.control = {"scsi_host_id=" + std::to_string(host), "scsi_channel_id=" + std::to_string(channel),
+				"scsi_target_id=" + std::to_string(id), "scsi_lun_id=" + std::to_string(lun)};
 		spec.enable = false;
 		ASSERT_OK_AND_ASSIGN(Backstore backstore, Backstore::create(spec));
 		ASSERT_OK(write_value(backstore.path() + "/udev_path", "/dev/" + disk));
@@ -112,7 +112,8 @@ class VethPair {
 public:
 	static Result<VethPair> create(const std::string &a, const std::string &b)
 	{
-		LIO_CHECK(run_ok({"ip", "link", "add", a, "mtu", "9000", "type", "veth", "peer", "name", b, "mtu", "9000"}));
+		LIO_CHECK(run_ok({"ip", "link", "add", a, "mtu", "9000", "type", "veth",
+				  "peer", "name", b, "mtu", "9000"}));
 		VethPair pair(a);
 		for (const auto &name : {a, b})
 			LIO_CHECK(run_ok({"ip", "link", "set", name, "up"}));
@@ -153,7 +154,9 @@ public:
 		return port;
 	}
 	FcPort(FcPort &&o) noexcept
-		: netdev_(std::exchange(o.netdev_, {})), controller_(std::move(o.controller_)), host_(std::move(o.host_)) {}
+		: netdev_(std::exchange(o.netdev_, {})), controller_(std::move(o.controller_)),
+		  host_(std::move(o.host_))
+	{}
 	~FcPort()
 	{
 		if (!netdev_.empty()) {
@@ -168,7 +171,10 @@ public:
 			colons += (i > 2 ? ":" : "") + hex.substr(i, 2);
 		return colons;
 	}
-	Status enable(bool on) const { return write_value_within(controller_ + "/enabled", on ? "1" : "0", seconds(30)); }
+	Status enable(bool on) const
+	{
+		return write_value_within(controller_ + "/enabled", on ? "1" : "0", seconds(30));
+	}
 	/// The one remote port's SCSI target, ".../targetH:C:I".
 	Result<std::string> scsi_target() const
 	{

@@ -8,6 +8,7 @@
 
 #include "leak_probe.hpp"
 #include "module.hpp"
+#include "pattern.hpp"
 #include "seed.hpp"
 #include "test_env.hpp"
 
@@ -131,11 +132,12 @@ TEST_F(MixedIscsi, ChapDigestsAndMappedLuns)
 /// What a connection that breaks with commands under way makes both ends log.
 void expect_broken_connection()
 {
-	for (const char *text : {"^ ?connection\\d+:\\d+: ", "^Unexpected ret: ", "^TX Data/DataIN", "^Did not receive response to NOPIN",
-				 "^iSCSI Login timeout", "^tx_data", "^rx_data", "^Unable to allocate", "^ABORT_TASK: ",
-				 "^TARGET_CORE\\[iSCSI\\]", "^iSCSI Login negotiation failed", "^Closing iSCSI connection",
-				 "^Timeout waiting for (data|response)", "^iscsit_", "^Got unknown iSCSI OpCode",
-				 "^session\\d+: ", "^sd [0-9:]+: "})
+	for (const char *text :
+	     {"^ ?connection\\d+:\\d+: ", "^Unexpected ret: ", "^TX Data/DataIN", "^Did not receive response to NOPIN",
+	      "^iSCSI Login timeout", "^tx_data", "^rx_data", "^ABORT_TASK: ",
+	      "^TARGET_CORE\\[iSCSI\\]", "^iSCSI Login negotiation failed", "^Closing iSCSI connection",
+	      "^Timeout waiting for (data|response)", "^iscsit_", "^Got unknown iSCSI OpCode", "^session\\d+: ",
+	      "^sd [0-9:]+: "})
 		expect_dmesg(text, Need::optional);
 }
 
@@ -221,6 +223,26 @@ TEST_F(MixedIscsi, ReportLunsEndsWhatSaysThatLunsChanged)
 		ASSERT_OK_AND_ASSIGN(ScsiReply reply, sg.execute(cdb::test_unit_ready()));
 		EXPECT_EQ(reply.kcq(), ask ? 0 : luns_changed) << reply;
 	}
+	EXPECT_OK(login.logout());
+}
+
+TEST_F(MixedIscsi, AReadThatBringsDataChangesNothing)
+{
+	ASSERT_NO_FATAL_FAILURE(make_target(true));
+	ASSERT_OK(target_->enable(true));
+	ASSERT_OK_AND_ASSIGN(IscsiLogin login, IscsiLogin::login());
+	ASSERT_OK_AND_ASSIGN(SgDevice sg, login.open_sg(0));
+	std::vector<uint8_t> kept = pattern(4096, 0), other(4096, 0xa5);
+	ASSERT_OK(sg.execute_past_ua(cdb::test_unit_ready()));
+	ASSERT_OK(sg.execute_good(cdb::write(10, 0, 8), Data::out(kept)));
+	ASSERT_OK_AND_ASSIGN(ScsiReply reply, sg.execute(cdb::read(10, 0, 8), Data::out(other)));
+	EXPECT_TRUE(reply.good()) << reply;
+	EXPECT_EQ(reply.residual, 4096) << reply;
+	// More than the CDB has is not taken.
+	ASSERT_OK_AND_ASSIGN(ScsiReply refused, sg.execute(cdb::read(10, 0, 1), Data::out(other)));
+	EXPECT_EQ(refused.kcq(), 0x052400u) << refused;
+	ASSERT_OK(sg.execute_good(cdb::read(10, 0, 8), Data::in(other)));
+	EXPECT_EQ(other, kept);
 	EXPECT_OK(login.logout());
 }
 
@@ -310,8 +332,8 @@ void unload_target()
 	if (exists(target_root + "/loopback")) {
 		ASSERT_OK(remove_dir_within(target_root + "/loopback", removal_limit));
 	}
-	for (const char *module : {"iscsi_target_mod", "tcm_loop", "target_core_iblock", "target_core_file", "target_core_pscsi",
-				   "target_core_user", "target_core_mod"})
+	for (const char *module : {"iscsi_target_mod", "tcm_loop", "target_core_iblock", "target_core_file",
+				   "target_core_pscsi", "target_core_user", "target_core_mod"})
 		if (module_loaded(module)) {
 			ASSERT_OK(unload_module(module));
 		}
