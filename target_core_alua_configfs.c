@@ -256,7 +256,7 @@ static ssize_t alua_tg_pt_gp_##_name##_store(struct config_item *item, const cha
 TG_NUMBERS(TG_STORE)
 TG_STORED(TG_STORE)
 
-#define TG_ATTR(_name, ...)	CONFIGFS_ATTR(alua_tg_pt_gp_, _name);
+#define TG_ATTR(_name, ...)	CORE_ATTR(alua_tg_pt_gp_, _name)
 TG_NUMBERS(TG_ATTR)
 TG_SHOWN(TG_ATTR)
 TG_STORED(TG_ATTR)

@@ -22,8 +22,6 @@ enum attrib_kind {
 
 /* What set() returns when the value is not to be stored. */
 #define ATTRIB_KEEP	1
-/* What the backstore cannot do: the number that clients know. */
-#define ATTRIB_NOT_DONE	(-ENOSYS)
 
 /**
  * struct attrib - one attribute
@@ -153,16 +151,16 @@ static int set_thin(struct se_device *dev, u32 value)
 	if (!value || dev->dev_attrib.max_unmap_block_desc_count)
 		return 0;
 	if (!dev->transport->configure_unmap)
-		return ATTRIB_NOT_DONE;
+		return CORE_NOT_DONE;
 	if (!target_dev_configured(dev))
 		return -ENODEV;
-	return dev->transport->configure_unmap(dev) ? 0 : ATTRIB_NOT_DONE;
+	return dev->transport->configure_unmap(dev) ? 0 : CORE_NOT_DONE;
 }
 
 /* Commands are not reordered without restriction. */
 static int set_rest_reord(struct se_device *dev, u32 value)
 {
-	return value ? ATTRIB_NOT_DONE : 0;
+	return value ? CORE_NOT_DONE : 0;
 }
 
 /* Protection type 2 needs 32-byte CDBs from every initiator. */
@@ -175,12 +173,12 @@ static int set_pi_prot_type(struct se_device *dev, u32 value)
 	if (value > TARGET_DIF_TYPE3_PROT)
 		return -EINVAL;
 	if (value == TARGET_DIF_TYPE2_PROT)
-		return ATTRIB_NOT_DONE;
+		return CORE_NOT_DONE;
 	/* The lower device has a type: it stays. */
 	if (attrib->hw_pi_prot_type)
 		return ATTRIB_KEEP;
 	if (!dev->transport->init_prot || !dev->transport->free_prot)
-		return value ? ATTRIB_NOT_DONE : ATTRIB_KEEP;
+		return value ? CORE_NOT_DONE : ATTRIB_KEEP;
 	if (!target_dev_configured(dev))
 		return -ENODEV;
 	if (dev_is_exported(dev))
@@ -215,7 +213,7 @@ static int set_pi_prot_format(struct se_device *dev, u32 value)
 	if (!value)
 		return ATTRIB_KEEP;
 	if (!dev->transport->format_prot)
-		return ATTRIB_NOT_DONE;
+		return CORE_NOT_DONE;
 	if (!target_dev_configured(dev))
 		return -ENODEV;
 	if (dev_is_exported(dev))
@@ -235,7 +233,7 @@ static int set_pi_prot_verify(struct se_device *dev, u32 value)
 		return 0;
 	if (attrib->hw_pi_prot_type || !attrib->pi_prot_type)
 		return ATTRIB_KEEP;
-	return dev->transport->init_prot && dev->transport->free_prot ? 0 : ATTRIB_NOT_DONE;
+	return dev->transport->init_prot && dev->transport->free_prot ? 0 : CORE_NOT_DONE;
 }
 
 static int set_block_size(struct se_device *dev, u32 value)
@@ -272,7 +270,7 @@ static int set_passthrough(struct se_device *dev, u8 flag, bool ours)
 	if (ours == !(dev->transport_flags & flag))
 		return ATTRIB_KEEP;
 	if (!(dev->transport->transport_flags_changeable & flag))
-		return ATTRIB_NOT_DONE;
+		return CORE_NOT_DONE;
 	WRITE_ONCE(dev->transport_flags, ours ? dev->transport_flags & ~flag :
 						dev->transport_flags | flag);
 	return ATTRIB_KEEP;
@@ -418,8 +416,8 @@ static ssize_t attrib_##_name##_store(struct config_item *item, const char *page
 ALL_MEMBERS(STORE)
 ALL_SPECIALS(STORE)
 
-#define WRITABLE(_name, ...)	CONFIGFS_ATTR(attrib_, _name);
-#define READ_ONLY(_name, ...)	CONFIGFS_ATTR_RO(attrib_, _name);
+#define WRITABLE(_name, ...)	CORE_ATTR(attrib_, _name)
+#define READ_ONLY(_name, ...)	CORE_ATTR_RO(attrib_, _name)
 ALL_MEMBERS(WRITABLE)
 ALL_SPECIALS(WRITABLE)
 COMMON_READ_ONLY(READ_ONLY)

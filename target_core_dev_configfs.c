@@ -119,7 +119,7 @@ static ssize_t dev_##_name##_store(struct config_item *item, const char *page, s
 									\
 	return text_store(dev, _flag, dev->_member, sizeof(dev->_member), page, count);	\
 }									\
-CONFIGFS_ATTR(dev_, _name);
+CORE_ATTR(dev_, _name)
 DEV_TEXTS(DEV_TEXT)
 
 /* ------------------------------------------------------------------ */
@@ -139,7 +139,7 @@ static ssize_t dev_##_name##_store(struct config_item *item, const char *page, s
 {									\
 	return alua_dev_store_##_what(to_dev(item), page, count);	\
 }									\
-CONFIGFS_ATTR(dev_, _name);
+CORE_ATTR(dev_, _name)
 DEV_ALUA(DEV_ALUA_FILE)
 
 #define DEV_POINTER(_name, ...)	&dev_attr_##_name,

@@ -319,7 +319,7 @@ void fabric_drop_group(struct config_group *parent, struct config_item *item)
 
 static struct config_group *no_mkdir(struct config_group *group, const char *name)
 {
-	return ERR_PTR(-ENOSYS);
+	return ERR_PTR(CORE_NOT_DONE);
 }
 
 struct configfs_group_operations fabric_no_mkdir_ops = {

@@ -210,7 +210,7 @@ static struct config_group *make_np(struct config_group *group, const char *name
 	struct se_tpg_np *np;
 
 	if (!tf->tf_ops->fabric_make_np)
-		return ERR_PTR(-ENOSYS);
+		return ERR_PTR(CORE_NOT_DONE);
 	np = tf->tf_ops->fabric_make_np(tpg, group, name);
 	if (IS_ERR_OR_NULL(np))
 		return made_nothing(np);

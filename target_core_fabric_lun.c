@@ -129,10 +129,10 @@ static ssize_t lun_##name##_store(struct config_item *item, const char *page, si
 \
 	return rcu_access_pointer(lun->lun_se_dev) ? alua_lun_store_##function(lun, page, count) : -ENODEV; \
 } \
-CONFIGFS_ATTR(lun_, name);
+CORE_ATTR(lun_, name)
 LUN_ATTRS(LUN_ATTR)
 
-#define LUN_ATTR_POINTER(name, function)	&lun_attr_##name,
+#define LUN_ATTR_POINTER(name, ...)	&lun_attr_##name,
 struct configfs_attribute *fabric_lun_attrs[] = {
 	LUN_ATTRS(LUN_ATTR_POINTER)
 	NULL,

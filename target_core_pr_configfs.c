@@ -59,7 +59,7 @@ static ssize_t pr_##_name##_show(struct config_item *item, char *page)	\
 									\
 	return pr_line(item, page, lines);				\
 }									\
-CONFIGFS_ATTR_RO(pr_, _name);
+CORE_ATTR_RO(pr_, _name)
 PR_LINES(PR_SHOW)
 
 static ssize_t pr_res_pr_generation_show(struct config_item *item, char *page)

@@ -234,7 +234,7 @@ static ssize_t group##_##name##_show(struct config_item *item, char *page) \
 	stat_##level##_put(&s); \
 	return ret; \
 } \
-CONFIGFS_ATTR_RO(group##_, name);
+CORE_ATTR_RO(group##_, name)
 
 #define STAT_ATTR_POINTER(level, group, name, ...)	&group##_attr_##name,
 

@@ -87,7 +87,7 @@ static ssize_t wwn_##_name##_store(struct config_item *item, const char *page, s
 									\
 	return inquiry_text_store(item, page, count, wwn->_member, sizeof(wwn->_member) - 1);	\
 }									\
-CONFIGFS_ATTR(wwn_, _name);
+CORE_ATTR(wwn_, _name)
 WWN_TEXTS(WWN_TEXT)
 
 /* ------------------------------------------------------------------ */
@@ -193,7 +193,7 @@ static ssize_t wwn_##_name##_show(struct config_item *item, char *page)	\
 {									\
 	return vpd_assoc_show(item, _association, page);		\
 }									\
-CONFIGFS_ATTR_RO(wwn_, _name);
+CORE_ATTR_RO(wwn_, _name)
 VPD_ASSOCS(VPD_ASSOC)
 
 #define WWN_POINTER(_name, ...)	&wwn_attr_##_name,

@@ -20,6 +20,13 @@
 #undef pr_fmt
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+/* As the last thing of a macro that a table uses. */
+#define CORE_ATTR(prefix, name)		CONFIGFS_ATTR(prefix, name);
+#define CORE_ATTR_RO(prefix, name)	CONFIGFS_ATTR_RO(prefix, name);
+
+/* What a fabric or a backstore cannot do: the error number that clients know. */
+#define CORE_NOT_DONE		(-ENOSYS)
+
 /* Nobody waits longer for a peer or a backstore, in seconds (DESIGN 3). */
 #define CORE_DEADLINE		30
 

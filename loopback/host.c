@@ -61,9 +61,11 @@ static int host_probe(struct device *dev)
 	struct Scsi_Host *shost;
 	int rc;
 
+	/* The driver core keeps an error of probe to itself: make_wwn() looks here. */
+	host->probe_error = -ENOMEM;
 	shost = scsi_host_alloc(&tcm_loop_sht, sizeof(host));
 	if (!shost)
-		return -ENOMEM;
+		return host->probe_error;
 	*(struct tcm_loop_host **)shost_priv(shost) = host;
 	shost->can_queue = clamp(can_queue, 1U, MAX_CAN_QUEUE);
 	shost->cmd_per_lun = clamp_t(int, cmd_per_lun, 1, shost->can_queue);
@@ -82,6 +84,7 @@ static int host_probe(struct device *dev)
 
 	host->shost = shost;
 	rc = scsi_add_host(shost, dev);
+	host->probe_error = rc;
 	if (rc) {
 		host->shost = NULL;
 		scsi_host_put(shost);
@@ -272,7 +275,7 @@ struct se_wwn *tcm_loop_make_wwn(struct target_fabric_configfs *tf,
 		rc = device_add(&host->dev);
 	if (!rc && !host->shost) {
 		device_del(&host->dev);
-		rc = -ENODEV;
+		rc = host->probe_error ?: -ENODEV;
 	}
 	if (rc) {
 		put_device(&host->dev);

@@ -82,6 +82,7 @@ struct tcm_loop_host {
 	struct kref			ref;
 	struct device			dev;
 	struct Scsi_Host		*shost;
+	int				probe_error;
 	u8				proto_id;
 	int				index;
 	struct mutex			lock;

@@ -147,7 +147,7 @@ enum target_submit_type {
 		(attrib)->hw_max_sectors = (attrib)->max_bytes_per_io / (attrib)->block_size; \
 } while (0)
 #else
-#define compat_rescale_max_sectors(attrib)	do { (void)(attrib); } while (0)
+#define compat_rescale_max_sectors(attrib)	((void)(attrib))
 #endif
 
 #endif /* LIO_ABI_UNIT */

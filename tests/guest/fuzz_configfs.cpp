@@ -383,7 +383,12 @@ void FuzzConfigfs::allow_messages()
 		"^[^]{0,300}: not a name of an emulated initiator port for (naa|fc|iqn)\\.",
 		"^(naa|fc|iqn)\\.[^]{0,250}/tpgt_\\d+: nexus is in use by LUNs$",
 		"^[^]{0,300}: not (tpgt_N with N less than \\d+|a name of an emulated target port \\(naa\\., fc\\. or iqn\\.\\))$",
-		// The core's.
+		// Our core's.
+		"^target_core_mod: [^ ]+/[^ ]+ is exported: (its identity|this attribute) cannot change$",
+		"^target_core_mod: (LU|target port) group identifier \\d+ is another group's$",
+		"^target_core_mod: (LU|target port) group [^ ]+ has an identifier already: \\d+$",
+		"^target_core_mod: dbroot( cannot change while there are devices$|: cannot use )",
+		// The distribution's core's.
 		"^tf->tf_ops\\.fabric_make_np is NULL$",
 		"^Unable to locate ",
 		"^kstrtoul\\(\\) returned -\\d+ for ",

@@ -340,7 +340,9 @@ TEST_F(RingOursNetlink, SecondEnableIsRefused)
 	EXPECT_ERRNO(s.backstore.set("dev_size", "1048576"), EBUSY);
 	ASSERT_OK(s.daemon.done(e, 0));
 	ASSERT_OK(up.get());
-	expect_dmesg("^se_dev->se_dev_ptr already set for storage object$", Need::required);
+	if (!module_is_ours("target_core_mod")) {
+		expect_dmesg("^se_dev->se_dev_ptr already set for storage object$", Need::required);
+	}
 	EXPECT_ERRNO(s.backstore.enable(), EEXIST);
 	EXPECT_OK(s.take_down());
 	// The end of a nexus visits all devices the core has an index for: the one that is gone must not be among them.
