@@ -19,7 +19,7 @@ static void complete_work(struct work_struct *work);
 static bool may_complete_here(const struct se_cmd *cmd, int affinity)
 {
 	return IS_ENABLED(CONFIG_PREEMPT_COUNT) && affinity < 0 && preemptible() && in_task() &&
-	       !cmd->transport_complete_callback;
+	       !rcu_preempt_depth() && !cmd->transport_complete_callback;
 }
 
 static int completion_affinity(const struct se_cmd *cmd)

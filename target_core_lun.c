@@ -298,6 +298,8 @@ void nacl_unmap_all(struct se_node_acl *nacl, struct se_portal_group *tpg)
 	nacl_unmap(nacl, NULL);
 }
 
+static void lun_gone(struct work_struct *work);
+
 /**
  * lun_create - make a port without a device
  * @tpg:	its TPG
@@ -332,6 +334,7 @@ struct se_lun *lun_create(struct se_portal_group *tpg, u64 unpacked_lun)
 	atomic_set(&lun->lun_tg_pt_secondary_offline, 0);
 	mutex_init(&lun->lun_tg_pt_md_mutex);
 	init_completion(&lun->lun_shutdown_comp);
+	INIT_WORK(&clun->gone_work, lun_gone);
 	return lun;
 }
 
@@ -365,9 +368,9 @@ static void lun_gone(struct work_struct *work)
 	spin_unlock(&dev->se_port_lock);
 	/* Who has a command has a reference, and so a device. */
 	RCU_INIT_POINTER(clun->lun.lun_se_dev, NULL);
-	clun->pinned = NULL;
-	clun->lun.lun_shutdown = false;
 	complete(&clun->lun.lun_shutdown_comp);
+	/* From now on it can be attached again: the last thing that this device's time does to it. */
+	smp_store_release(&clun->pinned, NULL);
 	if (dev != g_lun0_dev)
 		config_item_put(&dev->dev_group.cg_item);
 	module_put(owner);
@@ -389,8 +392,8 @@ static void publish(struct se_portal_group *tpg, struct se_device *dev, struct s
 	clun->pinned = dev;
 	if (dev != g_lun0_dev)
 		config_item_get(&dev->dev_group.cg_item);
-	INIT_WORK(&clun->gone_work, lun_gone);
 	reinit_completion(&lun->lun_shutdown_comp);
+	lun->lun_shutdown = false;
 	lun->lun_access_ro = dev->dev_flags & DF_READ_ONLY;
 	compat_lun_set_rtpi(lun, dev);
 	rcu_assign_pointer(lun->lun_se_dev, dev);
@@ -431,7 +434,9 @@ int lun_attach(struct se_portal_group *tpg, struct se_device *dev, struct se_lun
 {
 	int ret;
 
-	if (to_core_lun(lun)->pinned)
+	/* It may just be on its way out of the last device's time. */
+	flush_work(&to_core_lun(lun)->gone_work);
+	if (smp_load_acquire(&to_core_lun(lun)->pinned))
 		return -EBUSY;
 	if (!try_module_get(dev->transport->owner))
 		return -ENODEV;
@@ -520,12 +525,17 @@ void lun_acl_destroy(struct se_lun_acl *lacl)
  *
  * May sleep.
  *
- * Return: 0, -EINVAL when the number is taken, -ENOMEM.
+ * Return: 0, -EINVAL when the number is taken, -ENODEV when the LUN has no device (any more), -ENOMEM.
  */
 int lun_acl_map(struct se_portal_group *tpg, struct se_lun_acl *lacl, struct se_lun *lun, bool read_only)
 {
-	int ret = deve_add(lacl->se_lun_nacl, lun, lacl->mapped_lun, read_only || lun->lun_access_ro, lacl);
+	int ret = -ENODEV;
 
+	/* lun_detach() says that it has begun before it looks for entries under this mutex. */
+	mutex_lock(&tpg->acl_node_mutex);
+	if (!READ_ONCE(lun->lun_shutdown) && rcu_access_pointer(lun->lun_se_dev))
+		ret = deve_add(lacl->se_lun_nacl, lun, lacl->mapped_lun, read_only || lun->lun_access_ro, lacl);
+	mutex_unlock(&tpg->acl_node_mutex);
 	if (ret)
 		return ret;
 	lacl->se_lun = lun;
@@ -573,8 +583,10 @@ int lun_acl_set_read_only(struct se_lun_acl *lacl, bool read_only)
 
 	mutex_lock(&nacl->lun_entry_mutex);
 	deve = target_nacl_find_deve(nacl, lacl->mapped_lun);
+	if (deve && deve->se_lun_acl != lacl)
+		deve = NULL;
 	if (deve)
-		deve->lun_access_ro = read_only;
+		deve->lun_access_ro = read_only || deve->se_lun->lun_access_ro;
 	mutex_unlock(&nacl->lun_entry_mutex);
 	return deve ? 0 : -EINVAL;
 }

@@ -45,6 +45,8 @@ struct target_cmd_counter *target_alloc_cmd_counter(void)
  */
 void target_free_cmd_counter(struct target_cmd_counter *cmd_cnt)
 {
+	/* Who has made it zero may still be in cmd_counter_is_zero(), which runs as an RCU reader. */
+	synchronize_rcu();
 	percpu_ref_exit(&cmd_cnt->refcnt);
 	kfree(cmd_cnt);
 }

@@ -22,7 +22,8 @@
 int target_alloc_sgl(struct scatterlist **sgl, unsigned int *nents, u32 length, bool zero_page,
 		     bool chainable)
 {
-	*sgl = sgl_alloc_order(length, 0, chainable, GFP_NOIO | (zero_page ? __GFP_ZERO : 0), nents);
+	*sgl = sgl_alloc_order(length, 0, chainable, GFP_NOIO | __GFP_RETRY_MAYFAIL | __GFP_NOWARN |
+			      (zero_page ? __GFP_ZERO : 0), nents);
 	return *sgl ? 0 : -ENOMEM;
 }
 

@@ -12,6 +12,7 @@
 #include "core.h"
 
 #include <linux/slab.h>
+#include <linux/wait_bit.h>
 
 enum waiter_state {
 	WAITER_WAITING,
@@ -30,8 +31,20 @@ struct abort_waiter {
 
 static void waiter_free(struct abort_waiter *waiter)
 {
+	atomic_t *claimed = &to_core_dev(waiter->dev)->claimed;
+
+	if (atomic_dec_and_test(claimed))
+		wake_up_var(claimed);
 	percpu_ref_put(&waiter->lun->lun_ref);
 	kfree(waiter);
+}
+
+/* Waits for what other functions have claimed; false: they are not all gone. */
+static bool wait_for_claimed(struct se_device *dev, unsigned long deadline)
+{
+	atomic_t *claimed = &to_core_dev(dev)->claimed;
+
+	return wait_var_event_timeout(claimed, !atomic_read(claimed), max_t(long, deadline - jiffies, 1));
 }
 
 static void count_lost(struct se_device *dev, int n)
@@ -72,17 +85,25 @@ static bool waiter_wait(struct abort_waiter *waiter, unsigned long deadline)
 	return true;
 }
 
+struct victims {
+	struct list_head	claimed;	/* of struct abort_waiter */
+	struct list_head	cmds;		/* the same, by se_cmd::state_list, for the backstore */
+	bool			missed;		/* one could not be claimed for want of memory */
+};
+
 /*
  * Claims a command for @tmr_sess's function, when it can be. Caller holds its
  * queue's lock, and has found it in that list.
  */
-static bool claim(struct se_cmd *cmd, struct se_session *tmr_sess, bool tas, struct list_head *claimed)
+static bool claim(struct se_cmd *cmd, struct se_session *tmr_sess, bool tas, struct victims *victims)
 {
 	struct abort_waiter *waiter = kzalloc(sizeof(*waiter), GFP_ATOMIC | __GFP_NOWARN);
 	bool ok = false;
 
-	if (!waiter)
+	if (!waiter) {
+		victims->missed = true;
 		return false;
+	}
 	spin_lock(&cmd->t_state_lock);
 	/* A second claim would answer before the first one's command has gone: it is counted as lost by that one. */
 	if (!(cmd->transport_state & (CMD_T_COMPLETE | CMD_T_FABRIC_STOP | CMD_T_ABORTED)) && cmd->lun_ref_active)
@@ -99,17 +120,14 @@ static bool claim(struct se_cmd *cmd, struct se_session *tmr_sess, bool tas, str
 		cmd->abrt_compl = &waiter->done;
 	}
 	spin_unlock(&cmd->t_state_lock);
-	if (ok)
-		list_add_tail(&waiter->node, claimed);
-	else
+	if (ok) {
+		list_add_tail(&waiter->node, &victims->claimed);
+		atomic_inc(&to_core_dev(waiter->dev)->claimed);
+	} else {
 		kfree(waiter);
+	}
 	return ok;
 }
-
-struct victims {
-	struct list_head	claimed;	/* of struct abort_waiter */
-	struct list_head	cmds;		/* the same, by se_cmd::state_list, for the backstore */
-};
 
 typedef bool (*choose_fn)(const struct se_cmd *cmd, const struct se_cmd *tmr_cmd);
 
@@ -126,7 +144,7 @@ static void find_victims(struct se_device *dev, struct se_cmd *tmr_cmd, choose_f
 		spin_lock_irqsave(&queue->lock, flags);
 		list_for_each_entry_safe(cmd, next, &queue->state_list, state_list) {
 			if (cmd == tmr_cmd || !choose(cmd, tmr_cmd) ||
-			    !claim(cmd, tmr_cmd->se_sess, tas, &victims->claimed))
+			    !claim(cmd, tmr_cmd->se_sess, tas, victims))
 				continue;
 			list_move_tail(&cmd->state_list, &victims->cmds);
 			cmd->state_active = false;
@@ -140,7 +158,7 @@ static bool end_victims(struct se_device *dev, u8 function, struct victims *vict
 {
 	unsigned long deadline = jiffies + CORE_DEADLINE * HZ;
 	struct abort_waiter *waiter, *next;
-	bool all = true;
+	bool all = !victims->missed;
 
 	/* Each has a reference of ours: the list stays whole while the backstore reads it. */
 	if (dev->transport->tmr_notify && !list_empty(&victims->cmds))
@@ -167,9 +185,13 @@ static bool is_any(const struct se_cmd *cmd, const struct se_cmd *tmr_cmd)
 static u8 abort_task(struct se_device *dev, struct se_cmd *tmr_cmd)
 {
 	struct victims victims = { LIST_HEAD_INIT(victims.claimed), LIST_HEAD_INIT(victims.cmds) };
+	unsigned long deadline = jiffies + CORE_DEADLINE * HZ;
 
 	find_victims(dev, tmr_cmd, is_task, false, &victims);
 	if (list_empty(&victims.claimed)) {
+		/* It may be one that another function has claimed: its nexus must not believe too early that it is over. */
+		if (victims.missed || !wait_for_claimed(dev, deadline))
+			return TMR_FUNCTION_FAILED;
 		atomic_long_inc(&dev->aborts_no_task);
 		return TMR_TASK_DOES_NOT_EXIST;
 	}
@@ -182,12 +204,13 @@ static u8 abort_task(struct se_device *dev, struct se_cmd *tmr_cmd)
 static u8 lun_reset(struct se_device *dev, struct se_cmd *tmr_cmd)
 {
 	struct victims victims = { LIST_HEAD_INIT(victims.claimed), LIST_HEAD_INIT(victims.cmds) };
+	unsigned long deadline = jiffies + CORE_DEADLINE * HZ;
 	bool all;
 
 	/* One after the other: the later one must not be answered before the earlier one's commands are gone. */
 	mutex_lock(&dev->lun_reset_mutex);
 	find_victims(dev, tmr_cmd, is_any, dev->dev_attrib.emulate_tas, &victims);
-	all = end_victims(dev, TMR_LUN_RESET, &victims);
+	all = end_victims(dev, TMR_LUN_RESET, &victims) && wait_for_claimed(dev, deadline);
 	mutex_unlock(&dev->lun_reset_mutex);
 	if (!all || READ_ONCE(to_core_dev(dev)->failed))
 		return TMR_FUNCTION_FAILED;

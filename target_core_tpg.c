@@ -206,8 +206,9 @@ void nacl_session_gone(struct se_node_acl *nacl)
 	       !tfo->tpg_check_demo_mode_cache(tpg);
 	if (last)
 		unlist_acl(nacl);
-	mutex_unlock(&tpg->acl_node_mutex);
+	/* With the mutex held: the next one of two that end together must see that it is the last. */
 	target_put_nacl(nacl);
+	mutex_unlock(&tpg->acl_node_mutex);
 	if (last)
 		free_acl(nacl);
 }
@@ -394,8 +395,10 @@ static int take_rtpi(struct se_portal_group *tpg)
 	u32 id = compat_tpg_rtpi(tpg);
 	int ret;
 
-	if (compat_tpg_rtpi_manual(tpg))
-		return xa_insert(&rtpi_xa, id, tpg, GFP_KERNEL) == -EBUSY ? -EINVAL : 0;
+	if (compat_tpg_rtpi_manual(tpg)) {
+		ret = xa_insert(&rtpi_xa, id, tpg, GFP_KERNEL);
+		return ret == -EBUSY ? -EINVAL : ret;
+	}
 	ret = xa_alloc(&rtpi_xa, &id, tpg, XA_LIMIT(1, U16_MAX), GFP_KERNEL);
 	if (!ret)
 		compat_tpg_set_rtpi(tpg, id, false);

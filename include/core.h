@@ -61,6 +61,8 @@ struct core_dev {
 	bool			emulate_format;
 	/* Commands that a task management function gave up waiting for: NOT READY while there are some (se_tmr_lock). */
 	unsigned int		failed;
+	/* Commands that one has claimed and that are not released: another one must not be answered before them. */
+	atomic_t		claimed;
 	/* WRITE BUFFER and READ BUFFER, see target_core_buffer.c */
 	struct core_buffer	buffer;
 	/* Blocks of the medium that have memory; NULL: the backstore does not tell. */
