@@ -276,6 +276,7 @@ TEST_P(BackstoreErrors, LowerDeviceGoes)
 	expect_dmesg("^Buffer I/O error on dev sd", Need::optional);
 	expect_dmesg("^device offline error, dev sd", Need::optional);
 	expect_dmesg("^I/O error, dev sd", Need::optional);
+	expect_dmesg("^blk_print_req_error: \\d+ callbacks suppressed$", Need::optional);
 	for (int round = 0; round < 2; round++) {
 		ASSERT_OK_AND_ASSIGN(std::string disk_name, debug_disk());
 		{
