@@ -60,6 +60,7 @@ class Game {
 	Scheduler scheduler_;
 	bool honest_;	     // this input has no cheating
 	bool cheated_ = false; // since the last reset began
+	bool stale_ = false;   // before it: what was scribbled is there until the reset is through
 	int resets_ = 0;     // in progress
 	se_dev_plug *plug_ = nullptr;
 
@@ -77,7 +78,7 @@ public:
 		device_.dev.qfull_time_out = b & 8 ? 1000 : b & 16 ? 0 : -1;
 		scheduler_.preempt = [this] { return scheduler_.nr_parked() < max_parked && dice_.roll(); };
 		device_.on_completed = [this](Command &c, const Outcome &o) {
-			if (!c.excused && !cheated_)
+			if (!c.excused && !cheated_ && !stale_)
 				check_outcome(c, o);
 		};
 	}
@@ -326,12 +327,19 @@ void Game::reset()
 {
 	bool retryable = in_.byte() & 1;
 	excuse_all();
-	if (!resets_++)
+	if (!resets_++) {
+		stale_ = cheated_;
 		cheated_ = false;
+	}
 	scheduler_.start([this, retryable] {
 		tcmu_reset_ring(&device_.dev, retryable);
-		if (!--resets_)
-			handler_.restart();
+		if (--resets_)
+			return;
+		/* Commands posted since then may have been answered by what was scribbled, and that be on its way. */
+		if (stale_)
+			excuse_all();
+		stale_ = false;
+		handler_.restart();
 	});
 }
 
