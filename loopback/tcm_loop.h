@@ -68,6 +68,7 @@ struct tcm_loop_teardown {
  * @ref:	held by configfs and by every tpg
  * @dev:	parent of the SCSI host, on the tcm_loop bus
  * @shost:	the SCSI host, from the probe of @dev until its removal
+ * @probe_error: why there is no @shost
  * @proto_id:	SCSI protocol identifier (SPC-4, 7.6.1), from the WWN's prefix
  * @index:	number of the adapter, in @dev's name
  * @lock:	protects @tpgs, the tpgs' members that say so, sdev->hostdata

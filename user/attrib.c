@@ -343,12 +343,11 @@ static int tcmu_set_config(struct tcmu_dev *dev, const void *config)
 
 static ssize_t tcmu_dev_config_store(struct config_item *item, const char *page, size_t count)
 {
+	char *text __free(kfree) = kstrndup(page, count, GFP_KERNEL);
 	struct tcmu_dev *dev = attrib_to_tcmu_dev(item);
 	char config[TCMU_CONFIG_LEN] = {};
-	char *text __free(kfree) = NULL;
 	int err;
 
-	text = kstrndup(page, count, GFP_KERNEL);
 	if (!text)
 		return -ENOMEM;
 	err = tcmu_parse_config(strim(text), config);
