@@ -55,6 +55,8 @@ public:
 		return true;
 	}
 
+	/** Whether finish_one() has something to finish. */
+	bool waits() const { return !pending_.empty(); }
 	/** Finish one of the requests that wait; false when there is none. */
 	bool finish_one(std::mt19937 &random)
 	{
