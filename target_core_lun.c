@@ -479,11 +479,11 @@ void lun_detach(struct se_portal_group *tpg, struct se_lun *lun)
 	list_del_init(&lun->lun_dev_link);
 	spin_unlock(&dev->se_port_lock);
 	percpu_ref_kill(&lun->lun_ref);
-	/* Not before: a command that still got in must not find it in no group, which counts as optimized. */
-	alua_lun_detach(lun);
 	if (!wait_for_completion_timeout(&lun->lun_shutdown_comp, CORE_DEADLINE * HZ))
 		pr_warn("LUN %llu was unlinked with commands that have not come back for %d s; they keep their device\n",
 			lun->unpacked_lun, CORE_DEADLINE);
+	/* Not before: a command that got in in time must not find it in no group, which counts as optimized. */
+	alua_lun_detach(lun);
 }
 
 /**

@@ -205,8 +205,11 @@ void BlockEmulator::compare_and_write_compared(Job &job)
  */
 void BlockEmulator::synchronize_cache(Job &job)
 {
-	if (check_range(job))
-		issue(job, StoreRequest::Kind::flush, &BlockEmulator::write_done);
+	if (!check_range(job))
+		return;
+	/* Not the range of the slot's last command, which may lie beyond today's end. */
+	job.request.offset = job.request.length = 0;
+	issue(job, StoreRequest::Kind::flush, &BlockEmulator::write_done);
 }
 
 /**
