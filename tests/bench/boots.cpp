@@ -25,10 +25,10 @@ std::string joined(const std::vector<std::string> &words)
 std::vector<std::string> command_line(const Boot &boot, const Settings &settings,
 				      const std::vector<std::string> &lab_options)
 {
-	std::vector<std::string> argv = {settings.tree + "/tests/lab/lab", "run", "--kernel", settings.kernel,
-					 "--ours", boot.ours ? "tcm_loop,target_core_user" : "none", "--smp",
-					 std::to_string(boot.cpus), "--timeout", std::to_string(guest_limit.count()),
-					 "--out", boot_directory(boot, settings)};
+	std::vector<std::string> argv = settings.lab;
+	argv.insert(argv.end(), {"--kernel", settings.kernel, "--ours", boot.ours ? "all" : "none", "--smp",
+				 std::to_string(boot.cpus), "--timeout", std::to_string(guest_limit.count()),
+				 "--out", boot_directory(boot, settings)});
 	if (boot.icount)
 		argv.push_back("--icount");
 	argv.insert(argv.end(), lab_options.begin(), lab_options.end());

@@ -14,12 +14,13 @@ struct Settings {
 	std::string results; ///< where each boot's files go, in a directory of its own
 	std::string kernel = "6.12";
 	unsigned repeat = 5;
+	std::vector<std::string> lab; ///< the words that boot a guest
 };
 
 struct Boot {
 	const char *name; ///< of its directory
 	const char *title; ///< for people
-	bool ours; ///< our tcm_loop and target_core_user, or the distribution's
+	bool ours; ///< all modules that are ours, or none
 	unsigned cpus;
 	bool icount;
 	std::vector<std::string> cases;

@@ -12,7 +12,7 @@ using nlohmann::json;
 
 namespace {
 
-/// Issue 2, 7.5: ours may cost so much of what stock costs. Reads and writes alike.
+/// Issue 4, 5.5: ours may cost so much of what stock costs. Reads and writes alike.
 struct Aim {
 	const char *name;
 	double of_stock;
@@ -20,8 +20,13 @@ struct Aim {
 };
 
 constexpr Aim aims[] = {
-	{"tcmu/4k-qd1", 0.80, 0.02},	   {"tcmu/4k-qd32", 0.80, 0.04},       {"tcmu/1m-qd1", 0.85, 0.02},
-	{"tcmu/4k-qd1-write", 0.80, 0.02}, {"tcmu/4k-qd32-write", 0.80, 0.04}, {"tcmu/1m-qd1-write", 0.85, 0.02},
+	{"ramdisk/4k-qd1", 0.60, 0.02},	 {"ramdisk/4k-qd1-write", 0.60, 0.02},
+	{"ramdisk/4k-qd32", 0.80, 0.04}, {"ramdisk/4k-qd32-write", 0.80, 0.04},
+	{"tcmu/4k-qd1", 0.55, 0.02},	 {"tcmu/4k-qd1-write", 0.55, 0.02},
+	{"tcmu/4k-qd32", 0.70, 0.04},	 {"tcmu/4k-qd32-write", 0.70, 0.04},
+	{"tcmu/1m-qd1", 0.80, 0.02},	 {"tcmu/1m-qd1-write", 0.80, 0.02},
+	{"fileio/4k-qd32", 0.90, 0.04},	 {"fileio/4k-qd32-write", 0.90, 0.04},
+	{"iblock/4k-qd32", 0.90, 0.04},	 {"iblock/4k-qd32-write", 0.90, 0.04},
 };
 
 /// Two jobs on two processors may cost so much more per I/O than one.
@@ -95,6 +100,14 @@ Result<Committed> Committed::parse(const std::string &text, const std::string &p
 		return malformed(path, e.what());
 	}
 	return committed;
+}
+
+std::vector<std::string> judged_cases()
+{
+	std::vector<std::string> names;
+	for (const Aim &aim : aims)
+		names.emplace_back(aim.name);
+	return names;
 }
 
 std::vector<Verdict> judge_aims(const Measured &run)

@@ -60,6 +60,8 @@ struct Verdict {
 	bool met() const { return value <= aim; }
 };
 
+/// The cases that have an aim beside stock.
+std::vector<std::string> judged_cases();
 /// Ours against stock, and two jobs against one.
 std::vector<Verdict> judge_aims(const Measured &run);
 /// Ours against the committed results. Empty when they are of another kernel release.

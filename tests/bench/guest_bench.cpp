@@ -41,6 +41,15 @@ const Case cases[] = {
 	{"tcmu", "1m-qd1-write", mib1, 1, true, 1, 160},
 	{"ramdisk", "4k-qd1", kib4, 1, false, 1, 3000},
 	{"ramdisk", "4k-qd32", kib4, 32, false, 1, 8000},
+	{"ramdisk", "1m-qd1", mib1, 1, false, 1, 160},
+	{"ramdisk", "4k-qd1-write", kib4, 1, true, 1, 3000},
+	{"ramdisk", "4k-qd32-write", kib4, 32, true, 1, 8000},
+	{"fileio", "4k-qd1", kib4, 1, false, 1, 3000},
+	{"fileio", "4k-qd32", kib4, 32, false, 1, 8000},
+	{"fileio", "4k-qd32-write", kib4, 32, true, 1, 8000},
+	{"iblock", "4k-qd1", kib4, 1, false, 1, 3000},
+	{"iblock", "4k-qd32", kib4, 32, false, 1, 8000},
+	{"iblock", "4k-qd32-write", kib4, 32, true, 1, 8000},
 	{"ublk", "4k-qd1", kib4, 1, false, 1, 3000},
 	{"ublk", "4k-qd32", kib4, 32, false, 1, 8000},
 	{"ublk", "1m-qd1", mib1, 1, false, 1, 160},
@@ -66,15 +75,31 @@ Result<std::unique_ptr<Target>> tcmu_untouched()
 	return make_tcmu_null(false);
 }
 
-/// The same LUN with the handler that touches what is read, and storage through the same fabric.
-Status verify_tcmu()
+Result<std::unique_ptr<Target>> iblock_null()
 {
-	{
-		LIO_TRY(auto null, make_tcmu_null(true));
-		LIO_CHECK(verify_zeroes(null->device()));
-	}
-	LIO_TRY(auto store, make_ramdisk());
-	return verify_storage(store->device());
+	return make_iblock(false);
+}
+
+Status verify_storage_of(Result<std::unique_ptr<Target>> target)
+{
+	if (!target)
+		return target.error();
+	return verify_storage((*target)->device());
+}
+
+Status verify_fileio()
+{
+	return verify_storage_of(make_fileio());
+}
+
+Status verify_iblock()
+{
+	return verify_storage_of(make_iblock(true));
+}
+
+Status verify_ramdisk()
+{
+	return verify_storage_of(make_ramdisk());
 }
 
 Status nothing_to_verify()
@@ -82,9 +107,21 @@ Status nothing_to_verify()
 	return {};
 }
 
+/// The same LUN with the handler that touches what is read, and storage through the same fabric.
+Status verify_tcmu()
+{
+	{
+		LIO_TRY(auto null, make_tcmu_null(true));
+		LIO_CHECK(verify_zeroes(null->device()));
+	}
+	return verify_ramdisk();
+}
+
 const std::map<std::string, Maker> makers = {
 	{"tcmu", {tcmu_untouched, verify_tcmu}},
-	{"ramdisk", {make_ramdisk_null, nothing_to_verify}},
+	{"fileio", {make_fileio, verify_fileio}},
+	{"iblock", {iblock_null, verify_iblock}},
+	{"ramdisk", {make_ramdisk_null, verify_ramdisk}},
 	{"ublk", {make_ublk_null, nothing_to_verify}},
 };
 

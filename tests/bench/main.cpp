@@ -16,10 +16,8 @@ namespace {
 using namespace lio::bench;
 using namespace lio::test;
 
-const std::vector<std::string> judged_cases = {"tcmu/4k-qd1",	    "tcmu/4k-qd32",	  "tcmu/1m-qd1",
-					       "tcmu/4k-qd1-write", "tcmu/4k-qd32-write", "tcmu/1m-qd1-write"};
-const std::vector<std::string> beside = {"ramdisk/4k-qd1", "ramdisk/4k-qd32", "ublk/4k-qd1", "ublk/4k-qd32",
-					 "ublk/1m-qd1"};
+const std::vector<std::string> beside = {"ramdisk/1m-qd1", "fileio/4k-qd1", "iblock/4k-qd1",
+					 "ublk/4k-qd1",	   "ublk/4k-qd32",  "ublk/1m-qd1"};
 const std::vector<std::string> two_cases = {"tcmu/4k-qd1", "tcmu/4k-qd32", "tcmu/4k-qd1-two", "tcmu/4k-qd32-two"};
 
 struct Options {
@@ -27,6 +25,7 @@ struct Options {
 	bool update = false;
 	bool wall = true;
 	bool profile = false;
+	std::vector<std::string> profiled = judged_cases();
 };
 
 std::string committed_file(const Settings &settings)
@@ -36,7 +35,7 @@ std::string committed_file(const Settings &settings)
 
 std::vector<std::string> single_cases()
 {
-	std::vector<std::string> all = judged_cases;
+	std::vector<std::string> all = judged_cases();
 	all.insert(all.end(), beside.begin(), beside.end());
 	return all;
 }
@@ -116,13 +115,18 @@ int main(int argc, char **argv)
 	app.add_flag("--no-wall", no_wall, "leave out the wall-clock boots");
 	app.add_flag("--update", options.update, "write tests/bench/results-KERNEL.json instead of comparing with it");
 	app.add_flag("--profile", options.profile, "instead of all this: profiles of both, by symbol, beside the files");
+	app.add_option("--cases", options.profiled, "which to profile, comma separated (default: all judged)")
+		->delimiter(',');
+	app.add_option("--lab", settings.lab, "the words that boot a guest (default: tests/lab/lab run)")->delimiter(' ');
 	CLI11_PARSE(app, argc, argv);
 	options.wall = !no_wall;
+	if (settings.lab.empty())
+		settings.lab = {settings.tree + "/tests/lab/lab", "run"};
 	if (settings.results.empty())
 		settings.results = settings.tree + "/build/results/bench";
 	setvbuf(stdout, nullptr, _IOLBF, 0);
 
-	Result<int> missed = options.profile ? profile_both(settings, judged_cases) : bench(options);
+	Result<int> missed = options.profile ? profile_both(settings, options.profiled) : bench(options);
 	if (!missed) {
 		fprintf(stderr, "lio-bench: %s\n", missed.error().str().c_str());
 		return 2;

@@ -7,8 +7,10 @@
 #include <thread>
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "block_io.hpp"
+#include "file.hpp"
 #include "module.hpp"
 
 namespace lio::bench {
@@ -16,6 +18,8 @@ namespace lio::bench {
 using namespace lio::test;
 
 namespace {
+
+constexpr uint64_t kernel_bytes = 64 << 20; ///< of disks whose size is memory
 
 /// Members go in the reverse order: the LUN, then its backstore, then the handler.
 class TcmuTarget : public Target {
@@ -37,12 +41,49 @@ public:
 	}
 };
 
-class RamdiskTarget : public Target {
+/// A LUN in the kernel and what is below it, which goes last.
+template <typename Below> class KernelTarget : public Target {
+	Below below_;
 	LoopDisk disk_;
 
 public:
-	RamdiskTarget(LoopDisk disk, std::string device) : disk_(std::move(disk)) { device_ = std::move(device); }
+	KernelTarget(Below below, LoopDisk disk, std::string device)
+		: below_(std::move(below)), disk_(std::move(disk))
+	{
+		device_ = std::move(device);
+	}
 };
+
+struct Nothing {};
+
+template <typename Below> Result<std::unique_ptr<Target>> kernel_target(Below below, const BackstoreSpec &spec)
+{
+	LIO_TRY(LoopDisk disk, LoopDisk::create(spec));
+	LIO_TRY(std::string node, disk.lun.block_node());
+	return std::unique_ptr<Target>(new KernelTarget<Below>(std::move(below), std::move(disk), node));
+}
+
+/// A null_blk of its own, made in configfs.
+class NullBlock {
+	Removal dir_;
+	std::string node_;
+
+public:
+	static Result<NullBlock> create(const std::string &name, bool memory_backed);
+	NullBlock(Removal dir, std::string node) : dir_(std::move(dir)), node_(std::move(node)) {}
+	NullBlock(NullBlock &&) noexcept = default;
+	const std::string &node() const { return node_; }
+};
+
+Result<NullBlock> NullBlock::create(const std::string &name, bool memory_backed)
+{
+	LIO_CHECK(load_module("null_blk", {"nr_devices=0"}));
+	LIO_TRY(Removal dir, make_dir_guard("/sys/kernel/config/nullb/" + name));
+	for (auto [attr, value] : {std::pair{"size", "64"}, {"blocksize", "512"},
+				   {"memory_backed", memory_backed ? "1" : "0"}, {"power", "1"}})
+		LIO_CHECK(write_value(dir.path() + "/" + attr, value));
+	return NullBlock(std::move(dir), "/dev/" + name);
+}
 
 class UblkTarget : public Target {
 	Process server_;
@@ -53,11 +94,16 @@ public:
 	~UblkTarget() override { (void)server_.stop(); }
 };
 
-Result<std::unique_ptr<Target>> ramdisk(const std::string &name, uint64_t bytes, bool null_io)
+/// Every block of it is there: a hole would be read from one page of zeroes.
+Status fill_file(const std::string &path, uint64_t bytes)
 {
-	LIO_TRY(LoopDisk disk, LoopDisk::create(ramdisk_spec(name, bytes, null_io)));
-	LIO_TRY(std::string node, disk.lun.block_node());
-	return std::unique_ptr<Target>(new RamdiskTarget(std::move(disk), node));
+	LIO_TRY(Fd file, open_fd(path, O_WRONLY | O_CREAT | O_EXCL));
+	std::vector<uint8_t> part(1 << 20, 0x5a);
+	for (uint64_t at = 0; at < bytes; at += part.size())
+		if (pwrite(file.get(), part.data(), part.size(), static_cast<off_t>(at)) !=
+		    static_cast<ssize_t>(part.size()))
+			return sys_error(path, "write");
+	return {};
 }
 
 std::string sysfs(const std::string &device)
@@ -86,12 +132,27 @@ Result<std::unique_ptr<Target>> make_tcmu_null(bool touch_data)
 Result<std::unique_ptr<Target>> make_ramdisk_null()
 {
 	// rd_nullio allocates its pages all the same.
-	return ramdisk("rdnull", 64 << 20, true);
+	return kernel_target(Nothing(), ramdisk_spec("rdnull", kernel_bytes, true));
 }
 
 Result<std::unique_ptr<Target>> make_ramdisk()
 {
-	return ramdisk("rd", 16 << 20, false);
+	return kernel_target(Nothing(), ramdisk_spec("rd", 16 << 20, false));
+}
+
+Result<std::unique_ptr<Target>> make_fileio()
+{
+	LIO_TRY(TempDir dir, TempDir::create());
+	std::string path = dir / "image";
+	LIO_CHECK(fill_file(path, kernel_bytes));
+	return kernel_target(std::move(dir), fileio_spec("file", path, kernel_bytes));
+}
+
+Result<std::unique_ptr<Target>> make_iblock(bool memory_backed)
+{
+	LIO_TRY(NullBlock below, NullBlock::create(memory_backed ? "nullmem" : "nullnone", memory_backed));
+	std::string node = below.node();
+	return kernel_target(std::move(below), iblock_spec("block", node));
 }
 
 Result<std::unique_ptr<Target>> make_ublk_null()

@@ -32,6 +32,11 @@ lio::test::Result<std::unique_ptr<Target>> make_tcmu_null(bool touch_data);
 lio::test::Result<std::unique_ptr<Target>> make_ramdisk_null();
 /// A ramdisk that keeps what is written, over loopback.
 lio::test::Result<std::unique_ptr<Target>> make_ramdisk();
+/// fileio in its default mode (each write is synced) on a file in tmpfs: the target's share and one
+/// copy by the page cache, no disk below.
+lio::test::Result<std::unique_ptr<Target>> make_fileio();
+/// iblock on a null_blk, which completes in softirqs. @memory_backed: it keeps what is written.
+lio::test::Result<std::unique_ptr<Target>> make_iblock(bool memory_backed);
 /// ublk-null, one queue a processor.
 lio::test::Result<std::unique_ptr<Target>> make_ublk_null();
 
