@@ -106,6 +106,9 @@ Result<PassedThrough> pass_through(const Backstore &p, const std::string &device
 	LIO_TRY(LoopTarget target, LoopTarget::create());
 	LIO_TRY(LoopLun lun, target.add_lun(0, p));
 	LIO_TRY(SgDevice sg, lun.open_sg());
+	// sd's disks, of direct access or optical, are looked through for partitions: they must not go meanwhile.
+	if (auto type = read_value(device + "/type"); type && (*type == "0" || *type == "7"))
+		LIO_CHECK(lun.block_node());
 	LIO_TRY(auto names, list_dir(device + "/scsi_generic"));
 	LIO_TRY(SgDevice raw, SgDevice::open("/dev/" + names.front()));
 	LIO_CHECK(sg.execute_past_ua(cdb::test_unit_ready()));
