@@ -259,10 +259,10 @@ static void announce(struct t10_alua_tg_pt_gp *gp)
 
 	lockdep_assert_held(&alua_lock);
 	list_for_each_entry(lun, &gp->tg_pt_gp_lun_list, lun_tg_pt_gp_link) {
-		spin_lock(&lun->lun_deve_lock);
+		spin_lock_irq(&lun->lun_deve_lock);
 		list_for_each_entry(deve, &lun->lun_deve_list, lun_link)
 			ua_allocate(deve, 0x2a, 0x06);
-		spin_unlock(&lun->lun_deve_lock);
+		spin_unlock_irq(&lun->lun_deve_lock);
 	}
 }
 

@@ -420,10 +420,10 @@ static void lun_ua_inquiry_changed(struct se_lun *lun)
 {
 	struct se_dev_entry *deve;
 
-	spin_lock(&lun->lun_deve_lock);
+	spin_lock_irq(&lun->lun_deve_lock);
 	list_for_each_entry(deve, &lun->lun_deve_list, lun_link)
 		ua_allocate(deve, 0x3f, 0x03);
-	spin_unlock(&lun->lun_deve_lock);
+	spin_unlock_irq(&lun->lun_deve_lock);
 }
 
 static const char *secondary_state(struct se_lun *lun)

@@ -105,7 +105,7 @@ static ssize_t attrib_store(struct config_item *item, const struct attrib *attri
 	err = attrib_read(attrib, page, &value);
 	if (err)
 		return err;
-	if (attrib->idle && dev_is_exported(dev)) {
+	if (attrib->idle && dev_in_use(dev)) {
 		pr_warn("%s/%s is exported: this attribute cannot change\n",
 			config_item_name(&dev->se_hba->hba_group.cg_item),
 			config_item_name(&dev->dev_group.cg_item));
@@ -181,7 +181,7 @@ static int set_pi_prot_type(struct se_device *dev, u32 value)
 		return value ? CORE_NOT_DONE : ATTRIB_KEEP;
 	if (!target_dev_configured(dev))
 		return -ENODEV;
-	if (dev_is_exported(dev))
+	if (dev_in_use(dev))
 		return -EINVAL;
 	if (value == old)
 		return ATTRIB_KEEP;
@@ -216,7 +216,7 @@ static int set_pi_prot_format(struct se_device *dev, u32 value)
 		return CORE_NOT_DONE;
 	if (!target_dev_configured(dev))
 		return -ENODEV;
-	if (dev_is_exported(dev))
+	if (dev_in_use(dev))
 		return -EINVAL;
 	if (!dev->dev_attrib.pi_prot_type)
 		return -ENODEV;

@@ -10,6 +10,8 @@
  */
 #include "core.h"
 
+#include <linux/mm.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <scsi/scsi_common.h>
 #include <trace/events/target.h>
@@ -79,6 +81,58 @@ int target_get_sess_cmd(struct se_cmd *se_cmd, bool ack_kref)
 	return 0;
 }
 
+/*
+ * What a peer may make the core allocate. A buffer of LARGE_PAGES or more counts
+ * against a quarter of the memory, that of all peers together: how many commands
+ * they may have is for their fabrics to limit, how long one is is theirs to say.
+ */
+#define LARGE_PAGES	(SZ_1M >> PAGE_SHIFT)
+
+static atomic_long_t large_pages;
+
+static void put_large(long pages)
+{
+	if (unlikely(pages >= LARGE_PAGES))
+		atomic_long_sub(pages, &large_pages);
+}
+
+/* TASK SET FULL is over when other commands are; what never fits is refused for good. */
+static sense_reason_t get_large(long pages)
+{
+	long limit = totalram_pages() / 4;
+
+	if (likely(pages < LARGE_PAGES))
+		return 0;
+	if (pages > limit)
+		return TCM_INVALID_CDB_FIELD;
+	if (atomic_long_add_return(pages, &large_pages) <= limit)
+		return 0;
+	put_large(pages);
+	return TCM_OUT_OF_RESOURCES;
+}
+
+static sense_reason_t alloc_data(struct scatterlist **sgl, unsigned int *nents, u32 length, bool zero)
+{
+	long pages = DIV_ROUND_UP_ULL(length, PAGE_SIZE);
+	sense_reason_t ret = get_large(pages);
+
+	if (!ret && target_alloc_sgl(sgl, nents, length, zero, false)) {
+		put_large(pages);
+		ret = TCM_LOGICAL_UNIT_COMMUNICATION_FAILURE;
+	}
+	return ret;
+}
+
+static void free_data(struct scatterlist **sgl, unsigned int *nents)
+{
+	if (!*sgl)
+		return;
+	target_free_sgl(*sgl, *nents);
+	put_large(*nents);
+	*sgl = NULL;
+	*nents = 0;
+}
+
 static void free_pages_of(struct se_cmd *cmd)
 {
 	if (!(cmd->se_cmd_flags & SCF_PASSTHROUGH_PROT_SG_TO_MEM_NOALLOC) && cmd->t_prot_sg) {
@@ -88,12 +142,8 @@ static void free_pages_of(struct se_cmd *cmd)
 	}
 	if (cmd->se_cmd_flags & SCF_PASSTHROUGH_SG_TO_MEM_NOALLOC)
 		return;
-	target_free_sgl(cmd->t_data_sg, cmd->t_data_nents);
-	cmd->t_data_sg = NULL;
-	cmd->t_data_nents = 0;
-	target_free_sgl(cmd->t_bidi_data_sg, cmd->t_bidi_data_nents);
-	cmd->t_bidi_data_sg = NULL;
-	cmd->t_bidi_data_nents = 0;
+	free_data(&cmd->t_data_sg, &cmd->t_data_nents);
+	free_data(&cmd->t_bidi_data_sg, &cmd->t_bidi_data_nents);
 }
 
 static void release_cmd(struct kref *kref)
@@ -142,7 +192,8 @@ void cmd_track(struct se_cmd *cmd)
 	unsigned long flags;
 
 	spin_lock_irqsave(&queue->lock, flags);
-	if (!cmd->state_active) {
+	/* On it since it was queued, or off it again: claims are made, and taken off, with the lock held. */
+	if (!cmd->state_active && !(READ_ONCE(cmd->transport_state) & CMD_T_ABORTED)) {
 		list_add_tail(&cmd->state_list, &queue->state_list);
 		cmd->state_active = true;
 	}
@@ -341,9 +392,8 @@ int target_submit_prep(struct se_cmd *se_cmd, unsigned char *cdb, struct scatter
 	if (!ret)
 		ret = transport_lookup_cmd_lun(se_cmd);
 	if (ret) {
-		transport_send_check_condition_and_sense(se_cmd, ret, 0);
-		cmd_put_lun(se_cmd);
-		target_put_sess_cmd(se_cmd);
+		/* Perhaps without a device; a response that the fabric cannot take now is sent later all the same. */
+		transport_generic_request_failure(se_cmd, ret);
 		return -EIO;
 	}
 	if (sgl_prot_count) {
@@ -360,43 +410,84 @@ int target_submit_prep(struct se_cmd *se_cmd, unsigned char *cdb, struct scatter
 	return 0;
 }
 
+/* More than all parameter data that the core makes: REPORT LUNS of 131,000 LUNs is the longest. */
+#define PARAMETERS_MAX	SZ_1M
+
+/*
+ * What an initiator allows beyond that it will not get, and the residual says so.
+ * Where something below answers it is for that to say how much is needed; what
+ * is sent to the core is bounded by the setup functions of the opcode table.
+ */
+static void bound_parameters(struct se_cmd *cmd)
+{
+	bool below = cmd->se_dev->transport_flags & TRANSPORT_FLAG_PASSTHROUGH && cmd->t_task_cdb[0] != REPORT_LUNS;
+
+	if (unlikely(cmd->data_length > PARAMETERS_MAX) && !(cmd->se_cmd_flags & SCF_SCSI_DATA_CDB) && !below &&
+	    cmd->data_direction == DMA_FROM_DEVICE)
+		target_set_cmd_data_length(cmd, PARAMETERS_MAX);
+}
+
 /* Memory that an initiator may read back starts as zeros; blocks are written in full. */
-static sense_reason_t alloc_buffers(struct se_cmd *cmd)
+static sense_reason_t alloc_own(struct se_cmd *cmd)
 {
 	bool zero = !(cmd->se_cmd_flags & SCF_SCSI_DATA_CDB);
+	sense_reason_t ret = 0;
+
+	bound_parameters(cmd);
+	if (cmd->se_cmd_flags & SCF_BIDI)
+		ret = alloc_data(&cmd->t_bidi_data_sg, &cmd->t_bidi_data_nents, cmd->data_length, true);
+	return ret ?: alloc_data(&cmd->t_data_sg, &cmd->t_data_nents, cmd->data_length, zero);
+}
+
+static sense_reason_t alloc_buffers(struct se_cmd *cmd)
+{
+	sense_reason_t ret = 0;
 
 	if (!cmd->data_length)
 		return 0;
-	if (!(cmd->se_cmd_flags & SCF_PASSTHROUGH_SG_TO_MEM_NOALLOC)) {
-		if (cmd->se_cmd_flags & SCF_BIDI &&
-		    target_alloc_sgl(&cmd->t_bidi_data_sg, &cmd->t_bidi_data_nents, cmd->data_length, true, false))
-			return TCM_LOGICAL_UNIT_COMMUNICATION_FAILURE;
-		if (target_alloc_sgl(&cmd->t_data_sg, &cmd->t_data_nents, cmd->data_length, zero, false))
-			return TCM_LOGICAL_UNIT_COMMUNICATION_FAILURE;
-	}
+	if (!(cmd->se_cmd_flags & SCF_PASSTHROUGH_SG_TO_MEM_NOALLOC))
+		ret = alloc_own(cmd);
+	if (ret)
+		return ret;
 	if (cmd->prot_length && !cmd->t_prot_sg &&
 	    target_alloc_sgl(&cmd->t_prot_sg, &cmd->t_prot_nents, cmd->prot_length, true, false))
 		return TCM_LOGICAL_UNIT_COMMUNICATION_FAILURE;
 	return 0;
 }
 
-/* Asks the fabric for the data of a write; it calls target_execute_cmd() when they are there. */
-static void ask_for_data(struct se_cmd *cmd)
+/**
+ * cmd_ask_for_data - ask the fabric for the data of a write
+ * @cmd:	the command; with 0 the caller gives it up
+ *
+ * The fabric calls target_execute_cmd() when they are there; until then the
+ * command is in its hands alone (not CMD_T_ACTIVE). Who has claimed it meanwhile
+ * gets it now, unless the fabric has to take the data in any case.
+ *
+ * Return: 0 or the fabric's error.
+ */
+int cmd_ask_for_data(struct se_cmd *cmd)
 {
+	bool wanted = true;
 	unsigned long flags;
-	int ret;
 
 	spin_lock_irqsave(&cmd->t_state_lock, flags);
 	cmd->t_state = TRANSPORT_WRITE_PENDING;
-	if (cmd->transport_state & CMD_T_STOP && !cmd->se_tfo->write_pending_must_be_called) {
-		spin_unlock_irqrestore(&cmd->t_state_lock, flags);
-		complete_all(&cmd->t_transport_stop_comp);
-		return;
-	}
-	cmd->transport_state &= ~CMD_T_ACTIVE;
+	if (unlikely(cmd->transport_state & (CMD_T_ABORTED | CMD_T_STOP)))
+		wanted = cmd->se_tfo->write_pending_must_be_called;
+	if (likely(wanted))
+		cmd->transport_state &= ~CMD_T_ACTIVE;
 	spin_unlock_irqrestore(&cmd->t_state_lock, flags);
-	ret = cmd->se_tfo->write_pending(cmd);
-	if (ret)
+	if (likely(wanted))
+		return cmd->se_tfo->write_pending(cmd);
+	cmd_give_up(cmd);
+	return 0;
+}
+
+static void ask_for_data(struct se_cmd *cmd)
+{
+	int ret = cmd_ask_for_data(cmd);
+
+	if (unlikely(ret))
 		cmd_queue_full(cmd, ret, true);
 }
 
@@ -422,6 +513,14 @@ sense_reason_t transport_generic_new_cmd(struct se_cmd *cmd)
 	return 0;
 }
 
+static void start(struct se_cmd *cmd)
+{
+	sense_reason_t ret = transport_generic_new_cmd(cmd);
+
+	if (ret)
+		transport_generic_request_failure(cmd, ret);
+}
+
 /**
  * transport_handle_cdb_direct - start a parsed command here
  * @cmd:	the command
@@ -430,13 +529,9 @@ sense_reason_t transport_generic_new_cmd(struct se_cmd *cmd)
  */
 int transport_handle_cdb_direct(struct se_cmd *cmd)
 {
-	sense_reason_t ret;
-
 	cmd->t_state = TRANSPORT_NEW_CMD;
 	cmd->transport_state |= CMD_T_ACTIVE;
-	ret = transport_generic_new_cmd(cmd);
-	if (ret)
-		transport_generic_request_failure(cmd, ret);
+	start(cmd);
 	return 0;
 }
 
@@ -444,12 +539,16 @@ int transport_handle_cdb_direct(struct se_cmd *cmd)
  * target_queue_submission - start a parsed command in a work item
  * @se_cmd:	the command
  *
- * Any context. What has gathered on a CPU starts together, plugged.
+ * Any context. What has gathered on a CPU starts together, plugged. From here on
+ * the command can be claimed and waited for.
  */
 void target_queue_submission(struct se_cmd *se_cmd)
 {
 	struct se_device_queue *queue = &se_cmd->se_dev->queues[se_cmd->cpuid];
 
+	se_cmd->t_state = TRANSPORT_NEW_CMD;
+	se_cmd->transport_state |= CMD_T_ACTIVE;
+	cmd_track(se_cmd);
 	if (llist_add(&se_cmd->se_cmd_list, &queue->sq.cmd_list))
 		queue_work_on(se_cmd->cpuid, target_submission_wq, &queue->sq.work);
 }
@@ -470,7 +569,7 @@ void target_queued_submit_work(struct work_struct *work)
 			if (plug)
 				plug->se_dev = dev;
 		}
-		transport_handle_cdb_direct(cmd);
+		start(cmd);
 	}
 	if (plug)
 		plug->se_dev->transport->unplug_device(plug);

@@ -5,6 +5,8 @@
  */
 #include "core.h"
 
+#include "cmd_flags.h"
+
 #include <linux/delay.h>
 #include <trace/events/target.h>
 
@@ -12,14 +14,19 @@ static void complete_work(struct work_struct *work);
 
 /*
  * Responses are sent where the backstore completes, if that is a context that
- * may sleep: no hop to another thread then. Elsewhere (interrupts, under
+ * may sleep, or if the fabric takes them anywhere and nobody has claimed the
+ * command (@ours): no hop to another thread then. Elsewhere (interrupts, under
  * spinlocks) and where the configuration names a CPU a work item does it. A
  * kernel that does not count preemption cannot tell.
  */
-static bool may_complete_here(const struct se_cmd *cmd, int affinity)
+static bool may_complete_here(const struct se_cmd *cmd, int affinity, bool ours)
 {
-	return IS_ENABLED(CONFIG_PREEMPT_COUNT) && affinity < 0 && preemptible() && in_task() &&
-	       !rcu_preempt_depth() && !cmd->transport_complete_callback;
+	if (affinity >= 0 || cmd->transport_complete_callback)
+		return false;
+	if (ours && cmd->se_cmd_flags & LIO_SCF_RESPOND_ANYWHERE && cmd->scsi_status == SAM_STAT_GOOD &&
+	    !cmd->prot_op)
+		return true;
+	return IS_ENABLED(CONFIG_PREEMPT_COUNT) && preemptible() && in_task() && !rcu_preempt_depth();
 }
 
 static int completion_affinity(const struct se_cmd *cmd)
@@ -65,14 +72,15 @@ void target_complete_cmd(struct se_cmd *cmd, u8 scsi_status)
 {
 	int affinity = completion_affinity(cmd);
 	unsigned long flags;
+	bool ours = false;
 
 	spin_lock_irqsave(&cmd->t_state_lock, flags);
 	cmd->scsi_status = scsi_status;
 	/* One in two phases can be claimed until the last is over. */
 	if (likely(!cmd->transport_complete_callback))
-		claim_completion(cmd);
+		ours = claim_completion(cmd);
 	spin_unlock_irqrestore(&cmd->t_state_lock, flags);
-	if (may_complete_here(cmd, affinity))
+	if (may_complete_here(cmd, affinity, ours))
 		complete_work(&cmd->work);
 	else
 		queue_completion(cmd, affinity);
@@ -288,10 +296,7 @@ static void complete_work(struct work_struct *work)
 	if (unlikely(cmd->transport_complete_callback) && !end_phase(cmd, &reason))
 		return;
 	if (unlikely(!(cmd->transport_state & CMD_T_COMPLETE))) {
-		if (cmd->transport_state & CMD_T_ABORTED)
-			target_handle_abort(cmd);
-		else
-			complete_all(&cmd->t_transport_stop_comp);
+		cmd_give_up(cmd);
 		return;
 	}
 	if (!reason && unlikely(cmd->scsi_status == SAM_STAT_CHECK_CONDITION) &&
@@ -310,36 +315,112 @@ static void complete_work(struct work_struct *work)
 		leave(cmd);
 }
 
-void cmd_queue_full(struct se_cmd *cmd, int err, bool write_pending)
+/*
+ * When the fabric will have refused a command for too long, in jiffies, as far as
+ * they fit, and odd. In a member that is dead: no list of scatterlists is put
+ * aside here. Only who has the command's se_qf_node looks at it.
+ */
+static void set_qf_deadline(struct se_cmd *cmd)
 {
-	struct se_device *dev = cmd->se_dev;
+	cmd->t_data_nents_orig = (u32)(jiffies + CORE_DEADLINE * HZ) | 1;
+}
+
+static bool qf_deadline_is_over(const struct se_cmd *cmd)
+{
+	return (s32)((u32)jiffies - cmd->t_data_nents_orig) > 0;
+}
+
+static bool is_transient(int err)
+{
+	return err == -EAGAIN || err == -ENOMEM;
+}
+
+/* From here on it can be waited for (CMD_T_ACTIVE), whatever it was before. */
+static void queue_retry(struct se_cmd *cmd, enum transport_state_table t_state)
+{
+	/* A command that found no LUN waits with a device that is always there. */
+	struct se_device *dev = cmd->se_dev ?: g_lun0_dev;
 	unsigned long flags;
 
-	if (err != -EAGAIN && err != -ENOMEM) {
-		pr_warn_ratelimited("%s cannot take a response: %d\n", cmd->se_tfo->fabric_name, err);
-		cmd->t_state = TRANSPORT_COMPLETE_QF_ERR;
-	} else {
-		cmd->t_state = write_pending ? TRANSPORT_COMPLETE_QF_WP : TRANSPORT_COMPLETE_QF_OK;
-	}
+	spin_lock_irqsave(&cmd->t_state_lock, flags);
+	cmd->t_state = t_state;
+	cmd->transport_state |= CMD_T_ACTIVE;
+	spin_unlock_irqrestore(&cmd->t_state_lock, flags);
 	spin_lock_irqsave(&dev->qf_cmd_lock, flags);
 	list_add_tail(&cmd->se_qf_node, &dev->qf_cmd_list);
 	atomic_inc(&dev->dev_qf_count);
-	spin_unlock_irqrestore(&dev->qf_cmd_lock, flags);
+	/* Not later: with the lock gone the command may be, and the device that it kept. */
 	queue_work(target_completion_wq, &dev->qf_work_queue);
+	spin_unlock_irqrestore(&dev->qf_cmd_lock, flags);
 }
 
-static int retry(struct se_cmd *cmd)
+void cmd_queue_full(struct se_cmd *cmd, int err, bool write_pending)
 {
-	if (cmd->t_state == TRANSPORT_COMPLETE_QF_WP) {
-		cmd->t_state = TRANSPORT_WRITE_PENDING;
-		return cmd->se_tfo->write_pending(cmd);
+	set_qf_deadline(cmd);
+	if (is_transient(err)) {
+		queue_retry(cmd, write_pending ? TRANSPORT_COMPLETE_QF_WP : TRANSPORT_COMPLETE_QF_OK);
+		return;
 	}
-	if (cmd->t_state == TRANSPORT_COMPLETE_QF_ERR) {
-		/* Neither data nor a status of success can be sent. */
-		sense_set(cmd, TCM_LOGICAL_UNIT_COMMUNICATION_FAILURE);
-		return cmd->se_tfo->queue_status(cmd);
+	pr_warn_ratelimited("%s cannot take a %s: %d\n", cmd->se_tfo->fabric_name,
+			    write_pending ? "command" : "response", err);
+	if (write_pending)
+		transport_generic_request_failure(cmd, TCM_LOGICAL_UNIT_COMMUNICATION_FAILURE);
+	else
+		queue_retry(cmd, TRANSPORT_COMPLETE_QF_ERR);
+}
+
+/* Ends a command without a response; the fabric cleans up, and its second reference goes. */
+static void end_silently(struct se_cmd *cmd)
+{
+	bool ack_kref = cmd->se_cmd_flags & SCF_ACK_KREF;
+
+	cmd->se_tfo->aborted_task(cmd);
+	if (ack_kref)
+		WARN_ON_ONCE(target_put_sess_cmd(cmd));
+	leave(cmd);
+}
+
+/* Neither data nor a status of success can be sent. */
+static int respond_with_failure(struct se_cmd *cmd)
+{
+	cmd->se_cmd_flags |= SCF_SENT_CHECK_CONDITION;
+	sense_set(cmd, TCM_LOGICAL_UNIT_COMMUNICATION_FAILURE);
+	return cmd->se_tfo->queue_status(cmd);
+}
+
+static void retry_response(struct se_cmd *cmd)
+{
+	bool hopeless = cmd->t_state == TRANSPORT_COMPLETE_QF_ERR;
+	int ret;
+
+	/* That of an aborted one is TASK ABORTED, and stays it. */
+	if (cmd->transport_state & CMD_T_ABORTED)
+		ret = cmd->se_tfo->queue_status(cmd);
+	else if (hopeless)
+		ret = respond_with_failure(cmd);
+	else
+		ret = cmd->se_cmd_flags & SCF_SENT_CHECK_CONDITION ? cmd->se_tfo->queue_status(cmd) : respond(cmd);
+
+	if (!ret) {
+		leave(cmd);
+	} else if (qf_deadline_is_over(cmd) || (hopeless && !is_transient(ret))) {
+		pr_warn_ratelimited("%s does not take a response (%d): it is lost\n", cmd->se_tfo->fabric_name, ret);
+		end_silently(cmd);
+	} else {
+		queue_retry(cmd, is_transient(ret) ? TRANSPORT_COMPLETE_QF_OK : TRANSPORT_COMPLETE_QF_ERR);
 	}
-	return cmd->se_cmd_flags & SCF_SENT_CHECK_CONDITION ? cmd->se_tfo->queue_status(cmd) : respond(cmd);
+}
+
+static void retry_write(struct se_cmd *cmd)
+{
+	int ret = cmd_ask_for_data(cmd);
+
+	if (!ret)
+		return;
+	if (is_transient(ret) && !qf_deadline_is_over(cmd))
+		queue_retry(cmd, TRANSPORT_COMPLETE_QF_WP);
+	else
+		transport_generic_request_failure(cmd, TCM_LOGICAL_UNIT_COMMUNICATION_FAILURE);
 }
 
 void target_complete_qf_work(struct work_struct *work)
@@ -347,7 +428,6 @@ void target_complete_qf_work(struct work_struct *work)
 	struct se_device *dev = container_of(work, struct se_device, qf_work_queue);
 	struct se_cmd *cmd, *next;
 	LIST_HEAD(list);
-	int ret;
 
 	/* The fabric's window needs a moment to open. */
 	msleep(PYX_TRANSPORT_WINDOW_CLOSED_WAIT_SHORT);
@@ -355,16 +435,12 @@ void target_complete_qf_work(struct work_struct *work)
 	list_splice_init(&dev->qf_cmd_list, &list);
 	spin_unlock_irq(&dev->qf_cmd_lock);
 	list_for_each_entry_safe(cmd, next, &list, se_qf_node) {
-		bool write_pending = cmd->t_state == TRANSPORT_COMPLETE_QF_WP;
-		bool hopeless = cmd->t_state == TRANSPORT_COMPLETE_QF_ERR;
-
 		list_del_init(&cmd->se_qf_node);
 		atomic_dec(&dev->dev_qf_count);
-		ret = retry(cmd);
-		if (ret == -EAGAIN || ret == -ENOMEM || (ret && !hopeless))
-			cmd_queue_full(cmd, ret, write_pending);
-		else if (!write_pending)
-			leave(cmd);
+		if (cmd->t_state == TRANSPORT_COMPLETE_QF_WP)
+			retry_write(cmd);
+		else
+			retry_response(cmd);
 	}
 }
 
@@ -374,26 +450,93 @@ void target_complete_qf_work(struct work_struct *work)
  *
  * With TAS the initiators whose commands another one aborts are told; else the
  * fabric just cleans up, and its second reference goes. Process context.
+ *
+ * The function need not wait for a response to another nexus than its own: that
+ * nexus' initiator may be slow to take it, or never say that it has it, and
+ * nothing below touches the command any more.
  */
 void target_handle_abort(struct se_cmd *cmd)
 {
-	bool ack_kref = cmd->se_cmd_flags & SCF_ACK_KREF;
+	struct completion *abrt_compl;
 	int ret;
 
-	if (cmd->transport_state & CMD_T_TAS) {
-		cmd->scsi_status = SAM_STAT_TASK_ABORTED;
-		trace_target_cmd_complete(cmd);
-		ret = cmd->se_tfo->queue_status(cmd);
-		if (ret) {
-			cmd_queue_full(cmd, ret, false);
-			return;
-		}
-	} else {
-		cmd->se_tfo->aborted_task(cmd);
-		if (ack_kref)
-			WARN_ON_ONCE(target_put_sess_cmd(cmd));
+	if (!(cmd->transport_state & CMD_T_TAS)) {
+		end_silently(cmd);
+		return;
 	}
-	leave(cmd);
+	abrt_compl = xchg(&cmd->abrt_compl, NULL);
+	if (abrt_compl)
+		abort_waiter_release(abrt_compl);
+	cmd->scsi_status = SAM_STAT_TASK_ABORTED;
+	trace_target_cmd_complete(cmd);
+	ret = cmd->se_tfo->queue_status(cmd);
+	if (ret)
+		cmd_queue_full(cmd, ret, false);
+	else
+		leave(cmd);
+}
+
+static void abort_work(struct work_struct *work)
+{
+	target_handle_abort(container_of(work, struct se_cmd, work));
+}
+
+/**
+ * cmd_abort_later - target_handle_abort() where nobody waits for the fabric
+ * @cmd:	a claimed command that the caller has
+ *
+ * Any context.
+ */
+void cmd_abort_later(struct se_cmd *cmd)
+{
+	INIT_WORK(&cmd->work, abort_work);
+	queue_work(target_completion_wq, &cmd->work);
+}
+
+/**
+ * cmd_give_up - let who has claimed a command, or waits for it, have it
+ * @cmd:	a command with CMD_T_ABORTED or CMD_T_STOP, no more the backstore's
+ *
+ * Process context, or that of the fabric's submission.
+ */
+void cmd_give_up(struct se_cmd *cmd)
+{
+	if (READ_ONCE(cmd->transport_state) & CMD_T_ABORTED)
+		target_handle_abort(cmd);
+	else
+		complete_all(&cmd->t_transport_stop_comp);
+}
+
+/* A response that is sent later is under way even if the command was none that could be executed. */
+static bool is_under_way(const struct se_cmd *cmd)
+{
+	bool queued = cmd->t_state == TRANSPORT_COMPLETE_QF_OK || cmd->t_state == TRANSPORT_COMPLETE_QF_ERR;
+	u32 flags = cmd->se_cmd_flags;
+
+	if (!(cmd->transport_state & CMD_T_ACTIVE))
+		return false;
+	return flags & SCF_SCSI_TMR_CDB || (flags & SCF_SE_LUN_CMD && flags & SCF_SUPPORTED_SAM_OPCODE) || queued;
+}
+
+/* The LUN, with a reference that keeps the device, of a command that has not begun to leave it; or NULL. */
+static struct se_lun *get_lun(const struct se_cmd *cmd)
+{
+	lockdep_assert_held(&cmd->t_state_lock);
+	if (cmd->transport_state & (CMD_T_COMPLETE | CMD_T_ABORTED) || cmd->se_cmd_flags & SCF_SCSI_TMR_CDB ||
+	    !cmd->lun_ref_active)
+		return NULL;
+	percpu_ref_get(&cmd->se_lun->lun_ref);
+	return cmd->se_lun;
+}
+
+/* What waits for an ORDERED command need not wait for that any more. */
+static bool undelay_with(struct se_cmd *cmd, struct se_lun *lun)
+{
+	bool found = lun && execute_undelay(cmd);
+
+	if (lun)
+		percpu_ref_put(&lun->lun_ref);
+	return found;
 }
 
 /*
@@ -403,22 +546,25 @@ void target_handle_abort(struct se_cmd *cmd)
  */
 static bool wait_until_stopped(struct se_cmd *cmd, bool fabric_stop, bool *aborted)
 {
+	struct se_lun *lun;
 	unsigned long flags;
 
 	spin_lock_irqsave(&cmd->t_state_lock, flags);
 	if (fabric_stop)
 		cmd->transport_state |= CMD_T_FABRIC_STOP;
-	*aborted = cmd->transport_state & CMD_T_ABORTED;
-	if (!(cmd->se_cmd_flags & (SCF_SE_LUN_CMD | SCF_SCSI_TMR_CDB)) ||
-	    !(cmd->se_cmd_flags & (SCF_SUPPORTED_SAM_OPCODE | SCF_SCSI_TMR_CDB)) ||
-	    !(cmd->transport_state & CMD_T_ACTIVE) || (fabric_stop && *aborted)) {
+	/* A write whose data never came is in the fabric's hands: nobody else ends it, claimed or not. */
+	*aborted = cmd->transport_state & CMD_T_ABORTED &&
+		   (cmd->transport_state & CMD_T_ACTIVE || cmd->t_state != TRANSPORT_WRITE_PENDING);
+	if (!is_under_way(cmd) || (fabric_stop && *aborted)) {
 		spin_unlock_irqrestore(&cmd->t_state_lock, flags);
 		return false;
 	}
 	cmd->transport_state |= CMD_T_STOP;
+	lun = get_lun(cmd);
 	spin_unlock_irqrestore(&cmd->t_state_lock, flags);
-	while (!wait_for_completion_timeout(&cmd->t_transport_stop_comp, CORE_DEADLINE * HZ))
-		target_show_cmd("still under way: ", cmd);
+	if (!undelay_with(cmd, lun))
+		while (!wait_for_completion_timeout(&cmd->t_transport_stop_comp, CORE_DEADLINE * HZ))
+			target_show_cmd("still under way: ", cmd);
 	spin_lock_irqsave(&cmd->t_state_lock, flags);
 	cmd->transport_state &= ~(CMD_T_ACTIVE | CMD_T_STOP);
 	spin_unlock_irqrestore(&cmd->t_state_lock, flags);
@@ -454,19 +600,19 @@ int transport_generic_free_cmd(struct se_cmd *cmd, int wait_for_tasks)
 {
 	DECLARE_COMPLETION_ONSTACK(compl);
 	bool aborted = false;
-	int ret;
 
 	if (wait_for_tasks)
 		wait_until_stopped(cmd, true, &aborted);
-	cmd_untrack(cmd);
-	execute_done(cmd);
-	cmd_put_lun(cmd);
-	if (aborted)
-		cmd->free_compl = &compl;
-	ret = target_put_sess_cmd(cmd);
-	if (aborted) {
-		wait_for_completion(&compl);
-		ret = 1;
+	if (!aborted) {
+		cmd_untrack(cmd);
+		execute_done(cmd);
+		cmd_put_lun(cmd);
+		return target_put_sess_cmd(cmd);
 	}
-	return ret;
+	/* It may be with the backstore: all that is for who ends it, or for release_cmd(). */
+	cmd->free_compl = &compl;
+	if (!target_put_sess_cmd(cmd))
+		while (!wait_for_completion_timeout(&compl, CORE_DEADLINE * HZ))
+			pr_warn_ratelimited("an aborted command has not come back for %d s\n", CORE_DEADLINE);
+	return 1;
 }

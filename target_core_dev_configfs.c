@@ -276,6 +276,8 @@ void dev_configfs_drop(struct config_item *item)
 {
 	struct se_device *dev = to_dev(item);
 
+	/* What goes on by itself ends now: nobody could ask how far it is any more. */
+	WRITE_ONCE(to_core_dev(dev)->dropped, true);
 	alua_tg_group_remove(dev->t10_alua.default_tg_pt_gp);
 	alua_dev_unlist(dev);
 	configfs_remove_default_groups(&dev->dev_stat_grps.stat_group);

@@ -106,12 +106,15 @@ static void fill_defaults(struct target_core_fabric_ops *ops)
 #undef DEFAULT
 }
 
-/* The operations that nobody could do without. */
+/*
+ * The operations that nobody could do without: what the distribution's core of
+ * 6.12 demands. Nothing else of se_cmd::se_tfo is called without a look at it.
+ */
 static bool ops_complete(const struct target_core_fabric_ops *fo)
 {
 	return fo->fabric_name && fo->tpg_get_wwn && fo->tpg_get_tag && fo->release_cmd && fo->write_pending &&
 	       fo->queue_data_in && fo->queue_status && fo->queue_tm_rsp && fo->aborted_task &&
-	       fo->fabric_make_wwn && fo->fabric_drop_wwn && fo->fabric_make_tpg && fo->fabric_drop_tpg;
+	       fo->check_stop_free && fo->fabric_make_wwn && fo->fabric_drop_wwn && fo->fabric_make_tpg && fo->fabric_drop_tpg;
 }
 
 static unsigned int nr_attrs(struct configfs_attribute **attrs)

@@ -204,9 +204,9 @@ static void deve_remove(struct se_node_acl *nacl, struct se_dev_entry *deve)
 {
 	lockdep_assert_held(&nacl->lun_entry_mutex);
 	hlist_del_rcu(&deve->link);
-	spin_lock(&deve->se_lun->lun_deve_lock);
+	spin_lock_irq(&deve->se_lun->lun_deve_lock);
 	list_del(&deve->lun_link);
-	spin_unlock(&deve->se_lun->lun_deve_lock);
+	spin_unlock_irq(&deve->se_lun->lun_deve_lock);
 	ua_release_all(deve);
 	luns_changed(nacl, NULL);
 	call_rcu(&deve->rcu_head, deve_free_rcu);
@@ -229,9 +229,9 @@ static int deve_add(struct se_node_acl *nacl, struct se_lun *lun, u64 mapped_lun
 	}
 	if (old)
 		deve_remove(nacl, old);
-	spin_lock(&lun->lun_deve_lock);
+	spin_lock_irq(&lun->lun_deve_lock);
 	list_add_tail(&deve->lun_link, &lun->lun_deve_list);
-	spin_unlock(&lun->lun_deve_lock);
+	spin_unlock_irq(&lun->lun_deve_lock);
 	hlist_add_head_rcu(&deve->link, &nacl->lun_entry_hlist);
 	luns_changed(nacl, deve);
 	mutex_unlock(&nacl->lun_entry_mutex);
@@ -363,9 +363,9 @@ static void lun_gone(struct work_struct *work)
 	struct module *owner = dev->transport->owner;
 
 	percpu_ref_exit(&clun->lun.lun_ref);
-	spin_lock(&dev->se_port_lock);
+	spin_lock_irq(&dev->se_port_lock);
 	dev->export_count--;
-	spin_unlock(&dev->se_port_lock);
+	spin_unlock_irq(&dev->se_port_lock);
 	/* Who has a command has a reference, and so a device. */
 	RCU_INIT_POINTER(clun->lun.lun_se_dev, NULL);
 	complete(&clun->lun.lun_shutdown_comp);
@@ -397,10 +397,10 @@ static void publish(struct se_portal_group *tpg, struct se_device *dev, struct s
 	lun->lun_access_ro = dev->dev_flags & DF_READ_ONLY;
 	compat_lun_set_rtpi(lun, dev);
 	rcu_assign_pointer(lun->lun_se_dev, dev);
-	spin_lock(&dev->se_port_lock);
+	spin_lock_irq(&dev->se_port_lock);
 	dev->export_count++;
 	list_add_tail(&lun->lun_dev_link, &dev->dev_sep_list);
-	spin_unlock(&dev->se_port_lock);
+	spin_unlock_irq(&dev->se_port_lock);
 	alua_lun_attach(lun, dev);
 	if (dev != g_lun0_dev)
 		hlist_add_head_rcu(&lun->link, &tpg->tpg_lun_hlist);
@@ -469,15 +469,17 @@ void lun_detach(struct se_portal_group *tpg, struct se_lun *lun)
 	mutex_lock(&tpg->tpg_lun_mutex);
 	dev = rcu_dereference_protected(lun->lun_se_dev, lockdep_is_held(&tpg->tpg_lun_mutex));
 	hlist_del_init_rcu(&lun->link);
-	lun->lun_shutdown = true;
+	WRITE_ONCE(lun->lun_shutdown, true);
 	mutex_unlock(&tpg->tpg_lun_mutex);
 	mutex_lock(&tpg->acl_node_mutex);
 	list_for_each_entry(acl, &tpg->acl_node_list, acl_list)
 		nacl_unmap(acl, lun);
 	mutex_unlock(&tpg->acl_node_mutex);
-	spin_lock(&dev->se_port_lock);
+	spin_lock_irq(&dev->se_port_lock);
 	list_del_init(&lun->lun_dev_link);
-	spin_unlock(&dev->se_port_lock);
+	spin_unlock_irq(&dev->se_port_lock);
+	/* As long as the LUN has its own reference, and so the device. */
+	execute_end_delayed(dev, lun);
 	percpu_ref_kill(&lun->lun_ref);
 	if (!wait_for_completion_timeout(&lun->lun_shutdown_comp, CORE_DEADLINE * HZ))
 		pr_warn("LUN %llu was unlinked with commands that have not come back for %d s; they keep their device\n",

@@ -48,7 +48,7 @@ u32 scsi_new_index(scsi_index_t type)
 /* What has to be there before the first file in configfs. */
 static int make_caches(void)
 {
-	target_sess_cache = KMEM_CACHE(se_session, 0);
+	target_sess_cache = KMEM_CACHE(core_session, 0);
 	target_ua_cache = KMEM_CACHE(se_ua, 0);
 	target_deve_cache = KMEM_CACHE(core_deve, 0);
 	/* Not WQ_UNBOUND: what one CPU has submitted it executes. */

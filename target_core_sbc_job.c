@@ -126,8 +126,9 @@ static void job_finish(struct sbc_job *job, u8 status, sense_reason_t reason);
  * sbc_job_cancelled - is the job to end before it is through?
  * @job:	the job
  *
- * Whoever waits for it can stop it: an abort, or, with IMMED, the device's last
- * LUN going.
+ * Whoever waits for it can stop it: an abort, or, with IMMED, rmdir of the device.
+ * LUNs may come and go meanwhile: the medium is the device's, and who has asked
+ * for it to be sanitized expects that it is.
  *
  * Return: true if so.
  */
@@ -135,7 +136,7 @@ bool sbc_job_cancelled(const struct sbc_job *job)
 {
 	if (job->cmd)
 		return READ_ONCE(job->cmd->transport_state) & CMD_T_ABORTED;
-	return !dev_is_exported(job->dev);
+	return READ_ONCE(to_core_dev(job->dev)->dropped);
 }
 
 static sense_reason_t job_io_done(struct se_cmd *io, bool success, int *post_ret)

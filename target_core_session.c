@@ -5,6 +5,7 @@
 #include <linux/percpu-refcount.h>
 #include <linux/sbitmap.h>
 #include <linux/slab.h>
+#include <linux/wait_bit.h>
 
 static void cmd_counter_is_zero(struct percpu_ref *ref)
 {
@@ -124,18 +125,67 @@ void transport_init_session(struct se_session *se_sess)
  */
 struct se_session *transport_alloc_session(enum target_prot_op sup_prot_ops)
 {
-	struct se_session *se_sess = kmem_cache_zalloc(target_sess_cache, GFP_KERNEL);
+	struct core_session *cs = kmem_cache_zalloc(target_sess_cache, GFP_KERNEL);
+	struct se_session *se_sess;
 
-	if (!se_sess)
+	if (!cs)
 		return ERR_PTR(-ENOMEM);
+	refcount_set(&cs->refs, 1);
+	se_sess = &cs->sess;
 	transport_init_session(se_sess);
 	se_sess->sup_prot_ops = sup_prot_ops;
 	se_sess->cmd_cnt = target_alloc_cmd_counter();
 	if (!se_sess->cmd_cnt) {
-		kmem_cache_free(target_sess_cache, se_sess);
+		kmem_cache_free(target_sess_cache, cs);
 		return ERR_PTR(-ENOMEM);
 	}
 	return se_sess;
+}
+
+static void session_put(struct core_session *cs)
+{
+	if (refcount_dec_and_test(&cs->refs))
+		kmem_cache_free(target_sess_cache, cs);
+}
+
+/**
+ * session_close_begin - the fabric's close_session() is about to be called
+ * @sess:	a session that is in its ACL's list, with nacl_sess_lock held
+ */
+void session_close_begin(struct se_session *sess)
+{
+	struct core_session *cs = to_core_session(sess);
+
+	lockdep_assert_held(&sess->se_node_acl->nacl_sess_lock);
+	refcount_inc(&cs->refs);
+	WRITE_ONCE(cs->closer, current);
+}
+
+/**
+ * session_close_end - it has returned
+ * @sess:	the session, which may have ended in it
+ */
+void session_close_end(struct se_session *sess)
+{
+	struct core_session *cs = to_core_session(sess);
+
+	smp_store_release(&cs->closer, NULL);
+	wake_up_var(&cs->closer);
+	session_put(cs);
+}
+
+/* Longer than a fabric's close_session() takes to look at its session, on a busy machine. */
+#define CLOSE_GRACE	(HZ / 5)
+
+/*
+ * A logout may meet a close_session() that has just begun, and that must find
+ * what it was called for. One that waits for this very logout, in another thread,
+ * has looked by now: it is let go by the time limit.
+ */
+static void wait_for_closer(struct core_session *cs)
+{
+	if (READ_ONCE(cs->closer) != current)
+		wait_var_event_timeout(&cs->closer, !smp_load_acquire(&cs->closer), CLOSE_GRACE);
 }
 
 /**
@@ -346,7 +396,7 @@ void transport_free_session(struct se_session *se_sess)
 	}
 	if (se_sess->cmd_cnt)
 		target_free_cmd_counter(se_sess->cmd_cnt);
-	kmem_cache_free(target_sess_cache, se_sess);
+	session_put(to_core_session(se_sess));
 }
 
 /**
@@ -360,6 +410,9 @@ void transport_deregister_session(struct se_session *se_sess)
 	struct se_portal_group *se_tpg = se_sess->se_tpg;
 	unsigned long flags;
 
+	/* Nobody calls close_session() for one that is in no ACL's list any more. */
+	transport_deregister_session_configfs(se_sess);
+	wait_for_closer(to_core_session(se_sess));
 	if (se_tpg) {
 		spin_lock_irqsave(&se_tpg->session_lock, flags);
 		list_del_init(&se_sess->sess_list);
@@ -378,6 +431,5 @@ void transport_deregister_session(struct se_session *se_sess)
  */
 void target_remove_session(struct se_session *se_sess)
 {
-	transport_deregister_session_configfs(se_sess);
 	transport_deregister_session(se_sess);
 }

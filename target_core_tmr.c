@@ -8,6 +8,11 @@
  * Who claims has a heap-allocated waiter for each: the function is answered
  * by its deadline, and a command that comes back later finds the waiter, not
  * the function's stack. Until it does its LUN is NOT READY.
+ *
+ * Not so for a write that still waits for its data: no backstore has seen it, and
+ * from now on none will. Its own nexus' function waits until the fabric is through
+ * with it, but the LUN stays ready; another nexus' function does not wait at all,
+ * or an initiator that sends no data could keep all others from theirs.
  */
 #include "core.h"
 
@@ -25,6 +30,7 @@ struct abort_waiter {
 	struct se_cmd		*cmd;	/* until its reference is given back */
 	struct se_lun		*lun;	/* with a lun_ref: keeps dev */
 	struct se_device	*dev;
+	bool			fenced;	/* no backstore has it, or will have it */
 	atomic_t		state;
 	struct completion	done;
 };
@@ -47,10 +53,13 @@ static bool wait_for_claimed(struct se_device *dev, unsigned long deadline)
 	return wait_var_event_timeout(claimed, !atomic_read(claimed), max_t(long, deadline - jiffies, 1));
 }
 
-static void count_lost(struct se_device *dev, int n)
+static void count_lost(const struct abort_waiter *waiter, int n)
 {
+	struct se_device *dev = waiter->dev;
 	unsigned long flags;
 
+	if (waiter->fenced)
+		return;
 	spin_lock_irqsave(&dev->se_tmr_lock, flags);
 	to_core_dev(dev)->failed += n;
 	spin_unlock_irqrestore(&dev->se_tmr_lock, flags);
@@ -64,7 +73,7 @@ void abort_waiter_release(struct completion *abrt_compl)
 		complete(&waiter->done);
 		return;
 	}
-	count_lost(waiter->dev, -1);
+	count_lost(waiter, -1);
 	waiter_free(waiter);
 }
 
@@ -72,13 +81,12 @@ void abort_waiter_release(struct completion *abrt_compl)
 static bool waiter_wait(struct abort_waiter *waiter, unsigned long deadline)
 {
 	long left = max_t(long, deadline - jiffies, 1);
-	struct se_device *dev = waiter->dev;
 
 	if (!wait_for_completion_timeout(&waiter->done, left)) {
-		count_lost(dev, 1);
+		count_lost(waiter, 1);
 		if (atomic_cmpxchg(&waiter->state, WAITER_WAITING, WAITER_ABANDONED) == WAITER_WAITING)
 			return false;
-		count_lost(dev, -1);
+		count_lost(waiter, -1);
 		wait_for_completion(&waiter->done);
 	}
 	waiter_free(waiter);
@@ -98,7 +106,7 @@ struct victims {
 static bool claim(struct se_cmd *cmd, struct se_session *tmr_sess, bool tas, struct victims *victims)
 {
 	struct abort_waiter *waiter = kzalloc(sizeof(*waiter), GFP_ATOMIC | __GFP_NOWARN);
-	bool ok = false;
+	bool others = cmd->se_sess != tmr_sess, wait = false;
 
 	if (!waiter) {
 		victims->missed = true;
@@ -106,27 +114,27 @@ static bool claim(struct se_cmd *cmd, struct se_session *tmr_sess, bool tas, str
 	}
 	spin_lock(&cmd->t_state_lock);
 	/* A second claim would answer before the first one's command has gone: it is counted as lost by that one. */
-	if (!(cmd->transport_state & (CMD_T_COMPLETE | CMD_T_FABRIC_STOP | CMD_T_ABORTED)) && cmd->lun_ref_active)
-		ok = kref_get_unless_zero(&cmd->cmd_kref);
-	if (ok) {
-		cmd->transport_state |= CMD_T_ABORTED;
-		if (tas && tmr_sess && cmd->se_sess != tmr_sess)
-			cmd->transport_state |= CMD_T_TAS;
+	if (cmd->transport_state & (CMD_T_COMPLETE | CMD_T_FABRIC_STOP | CMD_T_ABORTED) || !cmd->lun_ref_active ||
+	    !kref_read(&cmd->cmd_kref))
+		goto out;
+	cmd->transport_state |= CMD_T_ABORTED | (tas && others ? CMD_T_TAS : 0);
+	waiter->fenced = !(cmd->transport_state & CMD_T_ACTIVE) && cmd->t_state == TRANSPORT_WRITE_PENDING;
+	wait = !(waiter->fenced && others) && kref_get_unless_zero(&cmd->cmd_kref);
+	if (wait) {
 		percpu_ref_get(&cmd->se_lun->lun_ref);
 		waiter->lun = cmd->se_lun;
 		waiter->dev = cmd->se_dev;
 		waiter->cmd = cmd;
 		init_completion(&waiter->done);
 		cmd->abrt_compl = &waiter->done;
-	}
-	spin_unlock(&cmd->t_state_lock);
-	if (ok) {
 		list_add_tail(&waiter->node, &victims->claimed);
 		atomic_inc(&to_core_dev(waiter->dev)->claimed);
-	} else {
-		kfree(waiter);
 	}
-	return ok;
+out:
+	spin_unlock(&cmd->t_state_lock);
+	if (!wait)
+		kfree(waiter);
+	return wait;
 }
 
 typedef bool (*choose_fn)(const struct se_cmd *cmd, const struct se_cmd *tmr_cmd);
@@ -163,8 +171,12 @@ static bool end_victims(struct se_device *dev, u8 function, struct victims *vict
 	/* Each has a reference of ours: the list stays whole while the backstore reads it. */
 	if (dev->transport->tmr_notify && !list_empty(&victims->cmds))
 		dev->transport->tmr_notify(dev, function, &victims->cmds);
-	list_for_each_entry(waiter, &victims->claimed, node)
+	list_for_each_entry(waiter, &victims->claimed, node) {
+		/* One that waits for an ORDERED command need not; what its fabric makes of it is not waited for here. */
+		if (execute_undelay(waiter->cmd))
+			cmd_abort_later(waiter->cmd);
 		target_put_sess_cmd(waiter->cmd);
+	}
 	list_for_each_entry_safe(waiter, next, &victims->claimed, node) {
 		list_del(&waiter->node);
 		all &= waiter_wait(waiter, deadline);
@@ -207,11 +219,9 @@ static u8 lun_reset(struct se_device *dev, struct se_cmd *tmr_cmd)
 	unsigned long deadline = jiffies + CORE_DEADLINE * HZ;
 	bool all;
 
-	/* One after the other: the later one must not be answered before the earlier one's commands are gone. */
-	mutex_lock(&dev->lun_reset_mutex);
 	find_victims(dev, tmr_cmd, is_any, dev->dev_attrib.emulate_tas, &victims);
+	/* Those of an earlier function, too; not that function itself, or the n-th would be answered n deadlines late. */
 	all = end_victims(dev, TMR_LUN_RESET, &victims) && wait_for_claimed(dev, deadline);
-	mutex_unlock(&dev->lun_reset_mutex);
 	if (!all || READ_ONCE(to_core_dev(dev)->failed))
 		return TMR_FUNCTION_FAILED;
 	/* SPC-2 reservations end with a reset (SPC-2 clause 5.5.1). */

@@ -112,31 +112,6 @@ static struct se_node_acl *add_demo_acl(struct se_portal_group *tpg, const char 
 	return acl;
 }
 
-/**
- * core_tpg_check_initiator_node_acl - may this initiator log in
- * @tpg:	the TPG
- * @initiatorname: the initiator
- *
- * In demo mode who has no ACL gets one. May sleep.
- * Return: the ACL with a reference that is the session's, or NULL.
- */
-struct se_node_acl *core_tpg_check_initiator_node_acl(struct se_portal_group *tpg, unsigned char *initiatorname)
-{
-	const struct target_core_fabric_ops *tfo = tpg->se_tpg_tfo;
-	struct se_node_acl *acl;
-
-	if (strnlen(initiatorname, TRANSPORT_IQN_LEN) == TRANSPORT_IQN_LEN)
-		return NULL;
-	mutex_lock(&tpg->acl_node_mutex);
-	acl = find_acl(tpg, initiatorname);
-	if (acl)
-		acl = kref_get_unless_zero(&acl->acl_kref) ? acl : NULL;
-	else if (tfo->tpg_check_demo_mode(tpg))
-		acl = add_demo_acl(tpg, initiatorname);
-	mutex_unlock(&tpg->acl_node_mutex);
-	return acl;
-}
-
 /* Whoever waits for this frees the ACL; when nobody does any more (dynamic_stop, nacl_sess_lock) it goes here. */
 static void acl_last_put(struct kref *kref)
 {
@@ -194,6 +169,67 @@ static void unlist_acl(struct se_node_acl *acl)
 	nacl_unmap_all(acl, acl->se_tpg);
 }
 
+/* Initiators of demo mode that are not logged in, and that a TPG remembers where its fabric asks for that. */
+#define CACHED_ACLS_MAX	256
+
+/*
+ * Whoever logs in with ever new names takes no more memory than that: returns the
+ * oldest of them, which is in no list then and to be freed, or NULL.
+ */
+static struct se_node_acl *take_surplus_acl(struct se_portal_group *tpg)
+{
+	struct se_node_acl *acl, *oldest = NULL;
+	unsigned int n = 0;
+
+	lockdep_assert_held(&tpg->acl_node_mutex);
+	list_for_each_entry(acl, &tpg->acl_node_list, acl_list) {
+		/* One reference: the list's. Others come only with the mutex held. */
+		if (!acl->dynamic_node_acl || kref_read(&acl->acl_kref) > 1 || atomic_read(&acl->acl_pr_ref_count))
+			continue;
+		oldest = oldest ?: acl;
+		n++;
+	}
+	if (n <= CACHED_ACLS_MAX)
+		return NULL;
+	unlist_acl(oldest);
+	return oldest;
+}
+
+/* Optional operations of a discovery TPG may be missing: its fabric brings them itself. */
+static bool tpg_says(int (*op)(struct se_portal_group *tpg), struct se_portal_group *tpg)
+{
+	return op && op(tpg);
+}
+
+/**
+ * core_tpg_check_initiator_node_acl - may this initiator log in
+ * @tpg:	the TPG
+ * @initiatorname: the initiator
+ *
+ * In demo mode who has no ACL gets one. May sleep.
+ * Return: the ACL with a reference that is the session's, or NULL.
+ */
+struct se_node_acl *core_tpg_check_initiator_node_acl(struct se_portal_group *tpg, unsigned char *initiatorname)
+{
+	const struct target_core_fabric_ops *tfo = tpg->se_tpg_tfo;
+	struct se_node_acl *acl, *surplus = NULL;
+
+	if (strnlen(initiatorname, TRANSPORT_IQN_LEN) == TRANSPORT_IQN_LEN)
+		return NULL;
+	mutex_lock(&tpg->acl_node_mutex);
+	acl = find_acl(tpg, initiatorname);
+	if (acl) {
+		acl = kref_get_unless_zero(&acl->acl_kref) ? acl : NULL;
+	} else if (tpg_says(tfo->tpg_check_demo_mode, tpg)) {
+		acl = add_demo_acl(tpg, initiatorname);
+		surplus = take_surplus_acl(tpg);
+	}
+	mutex_unlock(&tpg->acl_node_mutex);
+	if (surplus)
+		free_acl(surplus);
+	return acl;
+}
+
 void nacl_session_gone(struct se_node_acl *nacl)
 {
 	struct se_portal_group *tpg = nacl->se_tpg;
@@ -203,7 +239,7 @@ void nacl_session_gone(struct se_node_acl *nacl)
 	mutex_lock(&tpg->acl_node_mutex);
 	/* Two: the list's and this session's. Others come only with the mutex held. */
 	last = nacl->dynamic_node_acl && kref_read(&nacl->acl_kref) == 2 && !list_empty(&nacl->acl_list) &&
-	       !tfo->tpg_check_demo_mode_cache(tpg);
+	       !tpg_says(tfo->tpg_check_demo_mode_cache, tpg);
 	if (last)
 		unlist_acl(nacl);
 	/* With the mutex held: the next one of two that end together must see that it is the last. */
@@ -223,13 +259,16 @@ static void shutdown_sessions(struct se_node_acl *acl)
 	for (;;) {
 		spin_lock_irqsave(&acl->nacl_sess_lock, flags);
 		sess = list_first_entry_or_null(&acl->acl_sess_list, struct se_session, sess_acl_list);
-		if (sess)
+		if (sess) {
 			list_del_init(&sess->sess_acl_list);
+			session_close_begin(sess);
+		}
 		spin_unlock_irqrestore(&acl->nacl_sess_lock, flags);
 		if (!sess)
 			return;
 		if (tfo->close_session)
 			tfo->close_session(sess);
+		session_close_end(sess);
 	}
 }
 

@@ -63,14 +63,15 @@ void ua_allocate(struct se_dev_entry *deve, u8 asc, u8 ascq)
  * @asc:	additional sense code
  * @ascq:	its qualifier
  *
- * Process or softirq context.
+ * Any context: a command that finds the medium resized does this where its fabric submits it.
  */
 void ua_allocate_dev(struct se_device *dev, const struct se_node_acl *except, u8 asc, u8 ascq)
 {
 	struct se_dev_entry *deve, *skip = NULL;
 	struct se_lun *lun;
+	unsigned long flags;
 
-	spin_lock(&dev->se_port_lock);
+	spin_lock_irqsave(&dev->se_port_lock, flags);
 	list_for_each_entry(lun, &dev->dev_sep_list, lun_dev_link) {
 		spin_lock(&lun->lun_deve_lock);
 		list_for_each_entry(deve, &lun->lun_deve_list, lun_link) {
@@ -81,7 +82,7 @@ void ua_allocate_dev(struct se_device *dev, const struct se_node_acl *except, u8
 		}
 		spin_unlock(&lun->lun_deve_lock);
 	}
-	spin_unlock(&dev->se_port_lock);
+	spin_unlock_irqrestore(&dev->se_port_lock, flags);
 }
 
 static void ua_free(struct se_dev_entry *deve, struct se_ua *ua)

@@ -53,6 +53,10 @@ struct core_dev {
 	/* Commands but ORDERED ones under way, and whether one of those holds the others up; see execute.c */
 	int __percpu		*running;
 	bool			ordered_waits;
+	/* HEAD OF QUEUE commands under way */
+	atomic_t		heads;
+	/* Its directory has been removed; the last reference may take longer. */
+	bool			dropped;
 	/* Unit attentions of all nexuses: mostly zero, and then no command looks for its own. */
 	atomic_t		ua_pending;
 	/* Non-zero: FORMAT UNIT or SANITIZE runs, in 1/65536 of its way + 1 (REQUEST SENSE). */
@@ -63,6 +67,8 @@ struct core_dev {
 	unsigned int		failed;
 	/* Commands that one has claimed and that are not released: another one must not be answered before them. */
 	atomic_t		claimed;
+	/* Blocks of the medium when they were last counted for a command; 0: never */
+	u64			blocks;
 	/* WRITE BUFFER and READ BUFFER, see target_core_buffer.c */
 	struct core_buffer	buffer;
 	/* Blocks of the medium that have memory; NULL: the backstore does not tell. */
@@ -90,6 +96,20 @@ struct core_lun {
 static inline struct core_lun *to_core_lun(struct se_lun *lun)
 {
 	return container_of(lun, struct core_lun, lun);
+}
+
+/* A nexus. */
+struct core_session {
+	struct se_session	sess;
+	/* One is the session's own, one that of who is in the fabric's close_session(). */
+	refcount_t		refs;
+	/* Who that is; set with the ACL's nacl_sess_lock held, and only while the session is in its list. */
+	struct task_struct	*closer;
+};
+
+static inline struct core_session *to_core_session(struct se_session *sess)
+{
+	return container_of(sess, struct core_session, sess);
 }
 
 /* An entry of an initiator's LUN map. */
@@ -167,11 +187,16 @@ void cmd_track(struct se_cmd *cmd);
 void cmd_untrack(struct se_cmd *cmd);
 /* Gives the LUN back, once. */
 void cmd_put_lun(struct se_cmd *cmd);
+int cmd_ask_for_data(struct se_cmd *cmd);
 
 /* target_core_execute.c */
 void execute_delayed_work(struct work_struct *work);
 /* A command that counted as running is over; may start others. */
 void execute_done(struct se_cmd *cmd);
+/* Takes a command that waits for an ORDERED one out of the task set; true: the caller has it now. */
+bool execute_undelay(struct se_cmd *cmd);
+/* Ends the commands of a LUN that is going which wait for an ORDERED one. */
+void execute_end_delayed(struct se_device *dev, const struct se_lun *lun);
 
 /* target_core_complete.c */
 void target_complete_qf_work(struct work_struct *work);
@@ -181,11 +206,19 @@ int cmd_check_stop_to_fabric(struct se_cmd *cmd);
 void cmd_queue_full(struct se_cmd *cmd, int err, bool write_pending);
 /* Ends a command that a task management function has claimed. Process context. */
 void target_handle_abort(struct se_cmd *cmd);
+/* The same in a work item of its own. */
+void cmd_abort_later(struct se_cmd *cmd);
+/* Of a command that was claimed or is waited for (CMD_T_ABORTED, CMD_T_STOP): lets them have it. */
+void cmd_give_up(struct se_cmd *cmd);
 
 /* target_core_tmr.c */
-/* Called when a claimed command is released, with what its abrt_compl was. */
+/* Called once when nobody below has a claimed command any more, with what its abrt_compl was. */
 void abort_waiter_release(struct completion *abrt_compl);
 void tmr_unlist(struct se_tmr_req *tmr);
+
+/* target_core_session.c: around close_session() of a fabric; the first one with nacl_sess_lock held */
+void session_close_begin(struct se_session *sess);
+void session_close_end(struct se_session *sess);
 
 /* target_core_ua.c */
 void ua_allocate(struct se_dev_entry *deve, u8 asc, u8 ascq);
@@ -213,6 +246,8 @@ void dev_destroy(struct se_device *dev);
 int dev_for_each(int (*fn)(struct se_device *dev, void *data), void *data);
 void dev_set_block_size(struct se_device *dev, u32 block_size);
 bool dev_is_exported(const struct se_device *dev);
+/* The same, or something goes on by itself: attributes that matter to it cannot change. */
+bool dev_in_use(const struct se_device *dev);
 
 /* target_core_lun.c: "lun" is a port of a TPG's, "map" an initiator's entry for it */
 struct se_lun *lun_create(struct se_portal_group *tpg, u64 unpacked_lun);
