@@ -258,6 +258,19 @@ bool dev_is_exported(const struct se_device *dev)
 }
 
 /**
+ * dev_in_use - does somebody count on the device staying as it is
+ * @dev:	the device
+ *
+ * Return: true if it is exported, or if FORMAT UNIT or SANITIZE goes on without a LUN.
+ */
+bool dev_in_use(const struct se_device *dev)
+{
+	u32 progress = READ_ONCE(to_core_dev(dev)->format_progress);
+
+	return dev_is_exported(dev) || (progress && !(progress & FORMAT_FAILED));
+}
+
+/**
  * dev_set_block_size - change the size of logical blocks
  * @dev:	a device that is not exported
  * @block_size:	one that was checked
@@ -267,6 +280,8 @@ void dev_set_block_size(struct se_device *dev, u32 block_size)
 	struct se_dev_attrib *attrib = &dev->dev_attrib;
 
 	attrib->block_size = block_size;
+	/* Nobody has counted these yet. */
+	to_core_dev(dev)->blocks = 0;
 	compat_rescale_max_sectors(attrib);
 }
 
