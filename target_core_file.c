@@ -24,7 +24,9 @@
 #include <linux/uio.h>
 
 #include "backstore.h"
+#include "backstore_ops.h"
 #include "compat/block.h"
+#include "file_io.h"
 
 #define FD_VERSION		"4.0"
 #define FD_PATH_LEN		512
@@ -34,7 +36,6 @@
 #define FD_MAX_UNMAP_BLOCKS	0x2000
 #define FD_MAX_SAME_BLOCKS	0x1000
 #define FD_MAX_SAME_BDEV	0xffff
-#define FD_VECS			32		/* at a time, on the stack */
 #define FD_PROT_LEN		8		/* protection information of a block */
 #define FD_PROT_SUFFIX		".protection"
 
@@ -57,8 +58,8 @@ struct fd_hba {
  * @buffered:	writes need not be on the medium
  * @async:	no page cache
  * @is_bdev:	@file is a block device, which is claimed
- * @sync_failed: a flush for one write failed: what others wrote before may be
- *		lost, too, and their SYNCHRONIZE CACHE is to tell them
+ * @failures:	flushes that failed: what others wrote before may be lost, too
+ * @told:	of those, how many a SYNCHRONIZE CACHE has told of
  * @file:	set while the device is configured
  * @prot:	protection information of @file, eight bytes a block
  * @wq:		where commands are executed
@@ -70,7 +71,8 @@ struct fd_dev {
 	char path[FD_PATH_LEN];
 	u64 size, bdev_bytes;
 	bool buffered, async, is_bdev;
-	int sync_failed;
+	atomic_t failures;
+	int told;
 	struct file *file, *prot;
 	struct workqueue_struct *wq;
 };
@@ -90,12 +92,6 @@ static loff_t fd_lba_to_pos(const struct fd_dev *dev, u64 lba)
 	return (loff_t)lba * fd_block_size(dev);
 }
 
-/* The node of a block device has an inode of its own, without a size. */
-static loff_t fd_file_bytes(const struct file *file)
-{
-	return i_size_read(file->f_mapping->host);
-}
-
 static bool fd_is_gone(const struct fd_dev *dev)
 {
 	return dev->is_bdev && backstore_bdev_is_gone(file_bdev(dev->file));
@@ -107,7 +103,7 @@ static u64 fd_bytes(struct fd_dev *dev)
 	if (!dev->is_bdev)
 		return READ_ONCE(dev->size);
 	if (!fd_is_gone(dev))
-		WRITE_ONCE(dev->bdev_bytes, fd_file_bytes(dev->file));
+		WRITE_ONCE(dev->bdev_bytes, file_bytes(dev->file));
 	return READ_ONCE(dev->bdev_bytes);
 }
 
@@ -125,111 +121,20 @@ static sector_t fd_get_blocks(struct se_device *se_dev)
 }
 
 /*
- * Moving data
+ * Caches
  */
-
-static ssize_t fd_call(struct kiocb *iocb, struct iov_iter *iter, bool write)
-{
-	const struct file_operations *ops = iocb->ki_filp->f_op;
-
-	return write ? ops->write_iter(iocb, iter) : ops->read_iter(iocb, iter);
-}
-
-/* Nothing was moved: behind the end of the file there are zeroes to read. */
-static int fd_at_end(struct file *file, loff_t pos, struct iov_iter *iter, bool write)
-{
-	if (write || pos < fd_file_bytes(file))
-		return -EIO;
-	return iov_iter_zero(iov_iter_count(iter), iter) ? 0 : -EIO;
-}
-
-/* All of @iter, waiting for it. */
-static int fd_move_iter(struct file *file, struct iov_iter *iter, loff_t pos, bool write)
-{
-	struct kiocb iocb;
-	ssize_t ret;
-
-	init_sync_kiocb(&iocb, file);
-	iocb.ki_pos = pos;
-	if (write) {
-		iocb.ki_flags |= IOCB_WRITE;
-		file_start_write(file);
-	}
-	do {
-		ret = fd_call(&iocb, iter, write);
-	} while (ret > 0 && iov_iter_count(iter));
-	if (write)
-		file_end_write(file);
-	if (ret < 0)
-		return ret;
-	return iov_iter_count(iter) ? fd_at_end(file, iocb.ki_pos, iter, write) : 0;
-}
-
-static int fd_move_vecs(struct file *file, const struct bio_vec *vecs, u32 nr, size_t len,
-			loff_t pos, bool write)
-{
-	struct iov_iter iter;
-
-	iov_iter_bvec(&iter, write ? ITER_SOURCE : ITER_DEST, vecs, nr, len);
-	return fd_move_iter(file, &iter, pos, write);
-}
-
-/* Fills @vecs with at most @len bytes of a scatterlist, whose next entry it returns. */
-static struct scatterlist *fd_take_vecs(struct scatterlist *sg, struct bio_vec *vecs, u32 max,
-					u32 *nr, size_t *len)
-{
-	size_t left = *len, part;
-
-	for (*nr = 0; sg && left && *nr < max; sg = sg_next(sg)) {
-		part = min_t(size_t, sg->length, left);
-		bvec_set_page(&vecs[(*nr)++], sg_page(sg), part, sg->offset);
-		left -= part;
-	}
-	*len -= left;
-	return sg;
-}
-
-/* The first @len bytes of a scatterlist, waiting for it. */
-static int fd_move_sg(struct file *file, struct scatterlist *sg, size_t len, loff_t pos, bool write)
-{
-	struct bio_vec vecs[FD_VECS];
-	size_t part;
-	int err = 0;
-	u32 nr;
-
-	for (; len && !err; len -= part, pos += part) {
-		part = len;
-		sg = fd_take_vecs(sg, vecs, ARRAY_SIZE(vecs), &nr, &part);
-		if (!part)
-			return -EINVAL;
-		err = fd_move_vecs(file, vecs, nr, part, pos, write);
-	}
-	return err;
-}
-
-/* The same @size bytes at the head of a page again and again, to @len bytes of the file. */
-static int fd_repeat(struct file *file, struct page *page, u32 size, loff_t pos, u64 len)
-{
-	struct bio_vec vecs[FD_VECS];
-	u32 i, nr;
-	int err = 0;
-	u64 part;
-
-	for (i = 0; i < ARRAY_SIZE(vecs); i++)
-		bvec_set_page(&vecs[i], page, size, 0);
-	for (; len && !err; len -= part, pos += part) {
-		part = min_t(u64, len, (u64)size * ARRAY_SIZE(vecs));
-		nr = DIV_ROUND_UP((u32)part, size);
-		err = fd_move_vecs(file, vecs, nr, part, pos, true);
-		cond_resched();
-	}
-	return err;
-}
 
 /* What was written is on the medium. @len 0: everything. */
 static int fd_flush(struct fd_dev *dev, loff_t pos, u64 len)
 {
 	return vfs_fsync_range(dev->file, pos, len ? pos + len - 1 : LLONG_MAX, 1);
+}
+
+/* Without a cache each write has its own answer. */
+static void fd_flush_failed(struct fd_dev *dev)
+{
+	if (dev->buffered)
+		atomic_inc(&dev->failures);
 }
 
 /* After a write of its own: does it have to be on the medium? */
@@ -240,8 +145,8 @@ static int fd_flush_written(struct fd_dev *dev, loff_t pos, u64 len, bool fua)
 	if (dev->buffered && !fua)
 		return 0;
 	err = fd_flush(dev, pos, len);
-	if (err && dev->buffered)
-		WRITE_ONCE(dev->sync_failed, 1);
+	if (err)
+		fd_flush_failed(dev);
 	return err;
 }
 
@@ -252,7 +157,7 @@ static int fd_flush_written(struct fd_dev *dev, loff_t pos, u64 len, bool fua)
 static int fd_rw_sync(struct fd_dev *dev, struct se_cmd *cmd, struct scatterlist *sg, bool write)
 {
 	loff_t pos = fd_lba_to_pos(dev, cmd->t_task_lba);
-	int err = fd_move_sg(dev->file, sg, cmd->data_length, pos, write);
+	int err = file_move_sg(dev->file, sg, cmd->data_length, pos, write);
 
 	if (!err && write)
 		err = fd_flush_written(dev, pos, cmd->data_length, cmd->se_cmd_flags & SCF_FUA);
@@ -289,7 +194,7 @@ static int fd_io_result(struct fd_io *io, loff_t pos, long ret)
 		return ret;
 	if (ret >= len)
 		return 0;
-	if ((io->iocb.ki_flags & IOCB_WRITE) || pos + ret < fd_file_bytes(io->iocb.ki_filp))
+	if ((io->iocb.ki_flags & IOCB_WRITE) || pos + ret < file_bytes(io->iocb.ki_filp))
 		return -EIO;
 	sg_zero_buffer(io->sg, io->nents, len - ret, ret);
 	return 0;
@@ -301,6 +206,8 @@ static void fd_io_done(struct kiocb *iocb, long ret)
 	struct se_cmd *cmd = io->cmd;
 	int err = fd_io_result(io, fd_lba_to_pos(to_fd_dev(cmd->se_dev), cmd->t_task_lba), ret);
 
+	if (err && (iocb->ki_flags & IOCB_DSYNC))
+		fd_flush_failed(to_fd_dev(cmd->se_dev));
 	fd_io_end_write(io);
 	kfree(io);
 	backstore_complete(cmd, err);
@@ -345,11 +252,11 @@ static bool fd_rw_async(struct fd_dev *dev, struct se_cmd *cmd, struct scatterli
 	io = fd_io_alloc(dev, cmd, sg, nents, write);
 	if (!io)
 		return false;
-	fd_take_vecs(sg, io->vecs, nents, &nr, &len);
+	file_take_vecs(sg, io->vecs, nents, &nr, &len);
 	iov_iter_bvec(&iter, write ? ITER_SOURCE : ITER_DEST, io->vecs, nr, len);
 	if (write && !dev->is_bdev)
 		kiocb_start_write(&io->iocb);
-	ret = fd_call(&io->iocb, &iter, write);
+	ret = file_call(&io->iocb, &iter, write);
 	if (ret == -EINVAL || ret == -EOPNOTSUPP) {
 		fd_io_end_write(io);
 		kfree(io);
@@ -382,7 +289,7 @@ static sense_reason_t fd_rw_protected(struct fd_dev *dev, struct se_cmd *cmd, st
 	}
 	err = fd_rw_sync(dev, cmd, sg, write);
 	if (!err)
-		err = fd_move_sg(dev->prot, cmd->t_prot_sg, (size_t)blocks * FD_PROT_LEN,
+		err = file_move_sg(dev->prot, cmd->t_prot_sg, (size_t)blocks * FD_PROT_LEN,
 				 (loff_t)cmd->t_task_lba * FD_PROT_LEN, write);
 	if (!err && write)
 		err = vfs_fsync_range(dev->prot, (loff_t)cmd->t_task_lba * FD_PROT_LEN,
@@ -414,29 +321,48 @@ static sense_reason_t fd_execute_rw(struct se_cmd *cmd, struct scatterlist *sgl,
  * Other commands
  */
 
+/*
+ * The VFS tells an error once for an open file, but every SYNCHRONIZE CACHE that
+ * runs meanwhile is about the same pages: none of them is GOOD. Nor is the next
+ * one when nobody was told, because the answer came before or went to a write.
+ */
+static int fd_sync_cache(struct fd_dev *dev, loff_t pos, u64 len)
+{
+	int told = READ_ONCE(dev->told), failures;
+	int err = fd_flush(dev, pos, len);
+
+	if (err)
+		fd_flush_failed(dev);
+	failures = atomic_read(&dev->failures);
+	if (failures == told)
+		return err;
+	WRITE_ONCE(dev->told, failures);
+	return err ?: -EIO;
+}
+
 static sense_reason_t fd_execute_sync_cache(struct se_cmd *cmd)
 {
 	struct fd_dev *dev = to_fd_dev(cmd->se_dev);
 	bool immed = backstore_sync_immed(cmd);
-	u64 lba;
-	u32 blocks = backstore_sync_range(cmd, &lba);
+	u64 lba, len;
+	loff_t pos;
 	int err;
 
+	len = (u64)backstore_sync_range(cmd, &lba) * fd_block_size(dev);
+	pos = fd_lba_to_pos(dev, lba);
 	/* The device stays: its workqueue is emptied before it goes. */
-	if (immed)
-		target_complete_cmd(cmd, SAM_STAT_GOOD);
-	err = fd_flush(dev, fd_lba_to_pos(dev, lba), (u64)blocks * fd_block_size(dev));
 	if (immed) {
-		/* Nobody was told: the next who asks is. */
+		target_complete_cmd(cmd, SAM_STAT_GOOD);
+		err = fd_flush(dev, pos, len);
 		if (err)
-			WRITE_ONCE(dev->sync_failed, 1);
-		return 0;
+			fd_flush_failed(dev);
+	} else {
+		err = fd_sync_cache(dev, pos, len);
 	}
-	if (xchg(&dev->sync_failed, 0) && !err)
-		err = -EIO;
 	if (err)
 		pr_err_ratelimited("%s: flush failed: %d\n", dev->path, err);
-	backstore_complete(cmd, err);
+	if (!immed)
+		backstore_complete(cmd, err);
 	return 0;
 }
 
@@ -445,7 +371,7 @@ static int fd_write_zeroes(struct fd_dev *dev, loff_t pos, u64 len)
 	int err = vfs_fallocate(dev->file, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, pos, len);
 
 	if (err == -EOPNOTSUPP)
-		err = fd_repeat(dev->file, ZERO_PAGE(0), PAGE_SIZE, pos, len);
+		err = file_repeat(dev->file, ZERO_PAGE(0), PAGE_SIZE, pos, len);
 	return err;
 }
 
@@ -461,23 +387,29 @@ static int fd_forget_prot(struct fd_dev *dev, u64 lba, u64 blocks)
 	if (!page)
 		return -ENOMEM;
 	memset(page_address(page), FD_PROT_ESCAPE, PAGE_SIZE);
-	err = fd_repeat(dev->prot, page, PAGE_SIZE, (loff_t)lba * FD_PROT_LEN, blocks * FD_PROT_LEN);
+	err = file_repeat(dev->prot, page, PAGE_SIZE, (loff_t)lba * FD_PROT_LEN, blocks * FD_PROT_LEN);
 	__free_page(page);
 	return err ?: vfs_fsync_range(dev->prot, 0, LLONG_MAX, 1);
+}
+
+/* The page cache has nothing of this range: what follows is done to the disk. */
+static int fd_drop_pages(struct fd_dev *dev, loff_t pos, u64 len)
+{
+	struct address_space *mapping = dev->file->f_mapping;
+	int err = filemap_write_and_wait_range(mapping, pos, pos + len - 1);
+
+	return err ?: invalidate_inode_pages2_range(mapping, pos >> PAGE_SHIFT, (pos + len - 1) >> PAGE_SHIFT);
 }
 
 /* A block device that cannot zero blocks without writing may know how to discard them. */
 static int fd_discard_bdev(struct fd_dev *dev, loff_t pos, u64 len)
 {
-	struct address_space *mapping = dev->file->f_mapping;
 	struct block_device *bdev = file_bdev(dev->file);
 	int err;
 
 	if (!bdev_max_discard_sectors(bdev))
 		return -EOPNOTSUPP;
-	err = filemap_write_and_wait_range(mapping, pos, pos + len - 1);
-	if (!err)
-		err = invalidate_inode_pages2_range(mapping, pos >> PAGE_SHIFT, (pos + len - 1) >> PAGE_SHIFT);
+	err = fd_drop_pages(dev, pos, len);
 	if (!err)
 		err = blkdev_issue_discard(bdev, pos >> SECTOR_SHIFT, len >> SECTOR_SHIFT, GFP_NOIO);
 	return err;
@@ -525,7 +457,7 @@ static int fd_write_same(struct fd_dev *dev, struct se_cmd *cmd, struct page *pa
 
 	if (filled < 0)
 		return filled;
-	err = filled ? fd_repeat(dev->file, page, filled, pos, len) : fd_write_zeroes(dev, pos, len);
+	err = filled ? file_repeat(dev->file, page, filled, pos, len) : fd_write_zeroes(dev, pos, len);
 	return err ?: fd_flush_written(dev, pos, len, cmd->se_cmd_flags & SCF_FUA);
 }
 
@@ -556,8 +488,7 @@ static struct exec_cmd_ops fd_exec_ops = {
 
 static sense_reason_t fd_defer(struct se_cmd *cmd)
 {
-	backstore_defer(cmd, to_fd_dev(cmd->se_dev)->wq);
-	return 0;
+	return backstore_defer(cmd, to_fd_dev(cmd->se_dev)->wq);
 }
 
 static sense_reason_t fd_parse_cdb(struct se_cmd *cmd)
@@ -571,6 +502,96 @@ static sense_reason_t fd_parse_cdb(struct se_cmd *cmd)
 	else
 		backstore_wait_elsewhere(cmd, fd_defer);
 	return 0;
+}
+
+/*
+ * What only our core asks
+ */
+
+/* The first data at or behind @pos; -ENXIO: none. Where no one can tell there is nothing but data. */
+static int fd_find_data(struct fd_dev *dev, loff_t pos, loff_t *start, loff_t *end)
+{
+	*end = LLONG_MAX;
+	*start = vfs_llseek(dev->file, pos, SEEK_DATA);
+	if (*start == -ENXIO)
+		return -ENXIO;
+	if (*start < pos) {
+		*start = pos;
+		return 0;
+	}
+	pos = vfs_llseek(dev->file, *start, SEEK_HOLE);
+	if (pos > *start)
+		*end = pos;
+	return 0;
+}
+
+/* A block that is partly in a hole is mapped. */
+static bool fd_is_mapped(struct se_device *se_dev, u64 lba, u64 *nolb)
+{
+	struct fd_dev *dev = to_fd_dev(se_dev);
+	loff_t pos = fd_lba_to_pos(dev, lba), start, end;
+	u32 size = fd_block_size(dev);
+	bool mapped;
+
+	if (fd_find_data(dev, pos, &start, &end))
+		return false;
+	mapped = start - pos < size;
+	*nolb = min_t(u64, *nolb, mapped ? div_u64((u64)(end - pos) + size - 1, size) : div_u64(start - pos, size));
+	return mapped;
+}
+
+/* Zeroes over all data between @pos and @end. */
+static int fd_overwrite(struct fd_dev *dev, loff_t pos, loff_t end)
+{
+	loff_t start, stop;
+	int err = 0;
+
+	for (; pos < end && !err; pos = stop) {
+		if (fd_find_data(dev, pos, &start, &stop) || start >= end)
+			break;
+		stop = min(stop, end);
+		err = file_repeat(dev->file, ZERO_PAGE(0), PAGE_SIZE, start, stop - start);
+	}
+	return err;
+}
+
+/*
+ * A disk that can forget does so. Else the data is overwritten where it is, on the
+ * medium, before its room is given back: that is as far as a file system lets us.
+ */
+static int fd_erase_blocks(struct fd_dev *dev, loff_t pos, u64 len)
+{
+	int err;
+
+	if (dev->is_bdev && bdev_max_secure_erase_sectors(file_bdev(dev->file))) {
+		err = fd_drop_pages(dev, pos, len);
+		return err ?: blkdev_issue_secure_erase(file_bdev(dev->file), pos >> SECTOR_SHIFT,
+							len >> SECTOR_SHIFT, GFP_NOIO);
+	}
+	err = fd_overwrite(dev, pos, pos + len);
+	if (!err)
+		err = fd_flush(dev, pos, len);
+	if (!err && !dev->is_bdev)
+		err = vfs_fallocate(dev->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, pos, len);
+	return err == -EOPNOTSUPP ? 0 : err;
+}
+
+static int fd_erase(struct se_device *se_dev, u64 lba, u64 blocks)
+{
+	struct fd_dev *dev = to_fd_dev(se_dev);
+	struct backstore_io_scope scope;
+	int err;
+
+	if (!blocks)
+		return 0;
+	if (fd_is_gone(dev))
+		return -ENODEV;
+	scope = backstore_enter_io();
+	err = fd_erase_blocks(dev, fd_lba_to_pos(dev, lba), blocks * fd_block_size(dev));
+	backstore_leave_io(scope);
+	if (err)
+		pr_err_ratelimited("%s: erasing failed: %d\n", dev->path, err);
+	return err;
 }
 
 /*
@@ -591,7 +612,7 @@ static int fd_format_prot(struct se_device *se_dev)
 /* Blocks that the file has no information about get some that is not checked. */
 static int fd_extend_prot(struct fd_dev *dev)
 {
-	u64 known = div_u64(fd_file_bytes(dev->prot), FD_PROT_LEN);
+	u64 known = div_u64(file_bytes(dev->prot), FD_PROT_LEN);
 	u64 blocks = fd_blocks(dev);
 
 	return blocks > known ? fd_forget_prot(dev, known, blocks - known) : 0;
@@ -780,6 +801,7 @@ static int fd_configure_device(struct se_device *se_dev)
 		return err;
 	}
 	dev->file = file;
+	se_dev->dev_flags |= DF_BACKSTORE_OPS;
 	dev->id = hba->next_id++;
 	return 0;
 }
@@ -906,37 +928,42 @@ static bool fd_configure_unmap(struct se_device *se_dev)
 			     target_configure_unmap_from_queue(&se_dev->dev_attrib, file_bdev(dev->file)));
 }
 
-static const struct target_backend_ops fd_ops = {
-	.name				= "fileio",
-	.inquiry_prod			= "FILEIO",
-	.inquiry_rev			= FD_VERSION,
-	.owner				= THIS_MODULE,
-	.attach_hba			= fd_attach_hba,
-	.detach_hba			= fd_detach_hba,
-	.alloc_device			= fd_alloc_device,
-	.configure_device		= fd_configure_device,
-	.destroy_device			= fd_destroy_device,
-	.free_device			= fd_free_device,
-	.configure_unmap		= fd_configure_unmap,
-	.parse_cdb			= fd_parse_cdb,
-	.set_configfs_dev_params	= fd_set_params,
-	.show_configfs_dev_params	= fd_show_params,
-	.get_device_type		= sbc_get_device_type,
-	.get_blocks			= fd_get_blocks,
-	.init_prot			= fd_init_prot,
-	.format_prot			= fd_format_prot,
-	.free_prot			= fd_free_prot,
-	.tb_dev_attrib_attrs		= sbc_attrib_attrs,
+static const struct backstore_ops fd_ops = {
+	.ops = {
+		.name				= "fileio",
+		.inquiry_prod			= "FILEIO",
+		.inquiry_rev			= FD_VERSION,
+		.owner				= THIS_MODULE,
+		.attach_hba			= fd_attach_hba,
+		.detach_hba			= fd_detach_hba,
+		.alloc_device			= fd_alloc_device,
+		.configure_device		= fd_configure_device,
+		.destroy_device			= fd_destroy_device,
+		.free_device			= fd_free_device,
+		.configure_unmap		= fd_configure_unmap,
+		.parse_cdb			= fd_parse_cdb,
+		.set_configfs_dev_params	= fd_set_params,
+		.show_configfs_dev_params	= fd_show_params,
+		.get_device_type		= sbc_get_device_type,
+		.get_blocks			= fd_get_blocks,
+		.init_prot			= fd_init_prot,
+		.format_prot			= fd_format_prot,
+		.free_prot			= fd_free_prot,
+		.tb_dev_attrib_attrs		= sbc_attrib_attrs,
+	},
+	.version	= BACKSTORE_OPS_VERSION,
+	.is_mapped	= fd_is_mapped,
+	.erase		= fd_erase,
 };
 
 static int __init fd_init(void)
 {
-	return transport_backend_register(&fd_ops);
+	return transport_backend_register(&fd_ops.ops);
 }
 
 static void __exit fd_exit(void)
 {
-	target_backend_unregister(&fd_ops);
+	target_backend_unregister(&fd_ops.ops);
 	/* Devices are freed by RCU callbacks in this module. */
 	rcu_barrier();
 }

@@ -21,6 +21,7 @@
 #include <target/target_core_fabric.h>
 
 #include "backstore.h"
+#include "backstore_ops.h"
 #include "compat/block.h"
 
 #define IBLOCK_VERSION		"4.0"
@@ -257,7 +258,16 @@ static blk_opf_t iblock_opf(const struct se_cmd *cmd, bool write)
 {
 	if (!write)
 		return REQ_OP_READ;
-	return REQ_OP_WRITE | REQ_SYNC | REQ_IDLE | (cmd->se_cmd_flags & SCF_FUA ? REQ_FUA : 0);
+	return REQ_OP_WRITE | REQ_SYNC | REQ_IDLE | (cmd->se_cmd_flags & SCF_FUA ? REQ_FUA : 0) |
+	       (backstore_is_atomic(cmd) ? REQ_ATOMIC : 0);
+}
+
+/* Two bios are not written at once: the initiator's memory is in too many pieces. */
+static sense_reason_t iblock_refuse_split(struct bio *bio)
+{
+	bio->bi_status = BLK_STS_TARGET;
+	bio_endio(bio);
+	return 0;
 }
 
 /*
@@ -289,6 +299,8 @@ static sense_reason_t iblock_execute_rw(struct se_cmd *cmd, struct scatterlist *
 	for (; left && sg; sg = sg_next(sg), nents--) {
 		part = min(left, sg->length);
 		if (bio_add_page(bio, sg_page(sg), part, sg->offset) != part) {
+			if (unlikely(opf & REQ_ATOMIC))
+				return iblock_refuse_split(bio);
 			atomic_inc(&io->pending);
 			sector = bio_end_sector(bio);
 			iblock_submit(bio, &prot);
@@ -570,8 +582,7 @@ static struct exec_cmd_ops iblock_exec_ops = {
 
 static sense_reason_t iblock_defer(struct se_cmd *cmd)
 {
-	backstore_defer(cmd, to_iblock_dev(cmd->se_dev)->wq);
-	return 0;
+	return backstore_defer(cmd, to_iblock_dev(cmd->se_dev)->wq);
 }
 
 /* What is done here and at once; for all else there is the workqueue. */
@@ -586,6 +597,7 @@ static bool iblock_never_waits(const struct se_cmd *cmd)
 	case WRITE_10:
 	case WRITE_12:
 	case WRITE_16:
+	case WRITE_ATOMIC_16:
 	case TEST_UNIT_READY:
 	case INQUIRY:
 	case REQUEST_SENSE:
@@ -747,6 +759,7 @@ static int iblock_set_up(struct iblock_dev *dev, struct file *file)
 	dev->file = file;
 	dev->bdev = bdev;
 	dev->bytes = bdev_nr_bytes(bdev);
+	dev->se_dev.dev_flags |= DF_BACKSTORE_OPS;
 	return 0;
 }
 
@@ -871,42 +884,84 @@ static bool iblock_configure_unmap(struct se_device *se_dev)
 	return dev->bdev && target_configure_unmap_from_queue(&se_dev->dev_attrib, dev->bdev);
 }
 
-static const struct target_backend_ops iblock_ops = {
-	.name				= "iblock",
-	.inquiry_prod			= "IBLOCK",
-	.inquiry_rev			= IBLOCK_VERSION,
-	.owner				= THIS_MODULE,
-	.transport_flags_changeable	= COMPAT_HAS_EXECUTE_PR ? TRANSPORT_FLAG_PASSTHROUGH_PGR : 0,
-	.attach_hba			= iblock_attach_hba,
-	.detach_hba			= iblock_detach_hba,
-	.alloc_device			= iblock_alloc_device,
-	.configure_device		= iblock_configure_device,
-	.destroy_device			= iblock_destroy_device,
-	.free_device			= iblock_free_device,
-	.plug_device			= iblock_plug_device,
-	.unplug_device			= iblock_unplug_device,
-	.configure_unmap		= iblock_configure_unmap,
-	.parse_cdb			= iblock_parse_cdb,
-	.set_configfs_dev_params	= iblock_set_params,
-	.show_configfs_dev_params	= iblock_show_params,
-	.get_device_type		= sbc_get_device_type,
-	.get_blocks			= iblock_get_blocks,
-	.get_alignment_offset_lbas	= iblock_get_alignment_offset_lbas,
-	.get_lbppbe			= iblock_get_lbppbe,
-	.get_io_min			= iblock_get_io_min,
-	.get_io_opt			= iblock_get_io_opt,
-	.get_write_cache		= iblock_get_write_cache,
-	.tb_dev_attrib_attrs		= sbc_attrib_attrs,
+/*
+ * What only our core asks
+ */
+
+/* Gone for good, says the device; what is read then is not told, which is no use with tags to check. */
+static int iblock_erase(struct se_device *se_dev, u64 lba, u64 blocks)
+{
+	struct iblock_dev *dev = to_iblock_dev(se_dev);
+	int err;
+
+	if (!bdev_max_secure_erase_sectors(dev->bdev) || se_dev->dev_attrib.hw_pi_prot_type)
+		return -EOPNOTSUPP;
+	if (!blocks)
+		return 0;
+	err = iblock_is_read_only(dev) ? -EROFS :
+	      blkdev_issue_secure_erase(dev->bdev, target_to_linux_sector(se_dev, lba),
+					iblock_in_sectors(se_dev, blocks), GFP_NOIO);
+	if (err)
+		pr_err_ratelimited("%s: secure erase failed: %d\n", dev->path, err);
+	return err;
+}
+
+/*
+ * A write that crosses no boundary of the device is not torn: those that begin at
+ * a multiple of the longest do not.
+ */
+static void iblock_atomic(struct se_device *se_dev, struct backstore_atomic *limits)
+{
+	u32 min, max, boundary;
+
+	if (!compat_bdev_atomic(to_iblock_dev(se_dev)->bdev, &min, &max, &boundary))
+		return;
+	limits->max = iblock_in_blocks(se_dev, min_not_zero(max, boundary));
+	limits->granularity = iblock_in_blocks(se_dev, min);
+	limits->alignment = boundary ? limits->max : limits->granularity;
+}
+
+static const struct backstore_ops iblock_ops = {
+	.ops = {
+		.name				= "iblock",
+		.inquiry_prod			= "IBLOCK",
+		.inquiry_rev			= IBLOCK_VERSION,
+		.owner				= THIS_MODULE,
+		.transport_flags_changeable	= COMPAT_HAS_EXECUTE_PR ? TRANSPORT_FLAG_PASSTHROUGH_PGR : 0,
+		.attach_hba			= iblock_attach_hba,
+		.detach_hba			= iblock_detach_hba,
+		.alloc_device			= iblock_alloc_device,
+		.configure_device		= iblock_configure_device,
+		.destroy_device			= iblock_destroy_device,
+		.free_device			= iblock_free_device,
+		.plug_device			= iblock_plug_device,
+		.unplug_device			= iblock_unplug_device,
+		.configure_unmap		= iblock_configure_unmap,
+		.parse_cdb			= iblock_parse_cdb,
+		.set_configfs_dev_params	= iblock_set_params,
+		.show_configfs_dev_params	= iblock_show_params,
+		.get_device_type		= sbc_get_device_type,
+		.get_blocks			= iblock_get_blocks,
+		.get_alignment_offset_lbas	= iblock_get_alignment_offset_lbas,
+		.get_lbppbe			= iblock_get_lbppbe,
+		.get_io_min			= iblock_get_io_min,
+		.get_io_opt			= iblock_get_io_opt,
+		.get_write_cache		= iblock_get_write_cache,
+		.tb_dev_attrib_attrs		= sbc_attrib_attrs,
+	},
+	.version	= BACKSTORE_OPS_VERSION,
+	.erase		= iblock_erase,
+	.atomic		= iblock_atomic,
 };
 
 static int __init iblock_init(void)
 {
-	return transport_backend_register(&iblock_ops);
+	return transport_backend_register(&iblock_ops.ops);
 }
 
 static void __exit iblock_exit(void)
 {
-	target_backend_unregister(&iblock_ops);
+	target_backend_unregister(&iblock_ops.ops);
 	/* Devices are freed by RCU callbacks in this module. */
 	rcu_barrier();
 }

@@ -24,6 +24,8 @@
 #include <target/target_core_backend.h>
 #include <target/target_core_base.h>
 
+#include "cmd_flags.h"
+
 /**
  * struct backstore_failure - what an initiator is told of an error
  * @err:	the layer below's, negative
@@ -126,36 +128,71 @@ static inline void backstore_complete(struct se_cmd *cmd, int err)
 	target_complete_cmd(cmd, SAM_STAT_CHECK_CONDITION);
 }
 
+/* What a task was before backstore_enter_io(). */
+struct backstore_io_scope {
+	unsigned int noio, throttle;
+};
+
 /*
- * Writing back pages may end in this very device: no allocation here waits for
- * that, and no write is throttled because of other devices.
+ * Writing back pages may end in this very device: until backstore_leave_io() no
+ * allocation of this task waits for that, and none of its writes is throttled
+ * because of other devices.
  */
+static inline struct backstore_io_scope backstore_enter_io(void)
+{
+	struct backstore_io_scope scope = { memalloc_noio_save(), current->flags & PF_LOCAL_THROTTLE };
+
+	current->flags |= PF_LOCAL_THROTTLE;
+	return scope;
+}
+
+static inline void backstore_leave_io(struct backstore_io_scope scope)
+{
+	if (!scope.throttle)
+		current->flags &= ~PF_LOCAL_THROTTLE;
+	memalloc_noio_restore(scope.noio);
+}
+
 static inline void backstore_execute_work(struct work_struct *work)
 {
 	struct se_cmd *cmd = container_of(work, struct se_cmd, work);
 	sense_reason_t (*execute)(struct se_cmd *cmd) = cmd->priv;
-	unsigned int noio = memalloc_noio_save();
-	unsigned int throttle = current->flags & PF_LOCAL_THROTTLE;
-	sense_reason_t reason;
+	struct backstore_io_scope scope = backstore_enter_io();
+	sense_reason_t reason = execute(cmd);
 
-	current->flags |= PF_LOCAL_THROTTLE;
-	reason = execute(cmd);
 	if (reason)
 		target_complete_cmd_with_sense(cmd, SAM_STAT_CHECK_CONDITION, reason);
-	if (!throttle)
-		current->flags &= ~PF_LOCAL_THROTTLE;
-	memalloc_noio_restore(noio);
+	backstore_leave_io(scope);
+}
+
+/*
+ * Whether the fabric's worker is one as ours would be. Without its allocation
+ * scope it is not the fabric's, but one that the core has put the command off to.
+ */
+static inline bool backstore_may_wait_here(const struct se_cmd *cmd)
+{
+	const unsigned int scope = PF_WQ_WORKER | PF_MEMALLOC_NOIO | PF_LOCAL_THROTTLE;
+
+	return cmd->se_cmd_flags & LIO_SCF_MAY_WAIT && (current->flags & scope) == scope;
 }
 
 /**
- * backstore_defer - execute a command in a workqueue
+ * backstore_defer - execute a command where it may wait
  * @cmd:	the command, with its handler in priv
- * @wq:		the workqueue; its workers have init's root and credentials
+ * @wq:		the workqueue for that, unless we are in one; its workers have
+ *		init's root and credentials
+ *
+ * Return: 0 or why it was not executed.
  */
-static inline void backstore_defer(struct se_cmd *cmd, struct workqueue_struct *wq)
+static inline sense_reason_t backstore_defer(struct se_cmd *cmd, struct workqueue_struct *wq)
 {
+	sense_reason_t (*execute)(struct se_cmd *cmd) = cmd->priv;
+
+	if (backstore_may_wait_here(cmd))
+		return execute(cmd);
 	INIT_WORK(&cmd->work, backstore_execute_work);
 	queue_work(wq, &cmd->work);
+	return 0;
 }
 
 /**

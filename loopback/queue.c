@@ -11,6 +11,7 @@
 #include <scsi/scsi_common.h>
 #include <scsi/scsi_proto.h>
 
+#include "cmd_flags.h"
 #include "sam_status.h"
 #include "tcm_loop.h"
 
@@ -64,8 +65,17 @@ static bool is_aborted(struct tcm_loop_cmd *cmd)
 	return state == TCM_LOOP_CMD_LATE || state == TCM_LOOP_CMD_ORPHAN;
 }
 
-/* Hands a command to the core. From here on only release_cmd gives it back. */
-static void submit(struct tcm_loop_cmd *cmd)
+/* What the error handler waits for may end in release_cmd with more than an interrupt allows. */
+static u32 context_flags(const struct scsi_cmnd *sc)
+{
+	return sc->submitter == SUBMITTED_BY_SCSI_ERROR_HANDLER ? 0 : LIO_SCF_RESPOND_ANYWHERE;
+}
+
+/*
+ * Hands a command to the core. From here on only release_cmd gives it back.
+ * @flags: LIO_SCF_MAY_WAIT if it may.
+ */
+static void submit(struct tcm_loop_cmd *cmd, u32 flags)
 {
 	struct scsi_cmnd *sc = tcm_loop_scsi_cmnd(cmd);
 	struct se_cmd *se_cmd = &cmd->se_cmd;
@@ -90,6 +100,7 @@ static void submit(struct tcm_loop_cmd *cmd)
 	}
 	se_cmd->tag = tcm_loop_tag(cmd);
 	se_cmd->prot_pto = pto;
+	se_cmd->se_cmd_flags |= flags | context_flags(sc);
 	if (target_submit_prep(se_cmd, sc->cmnd, scsi_sglist(sc),
 			       scsi_sg_count(sc), NULL, 0, scsi_prot_sglist(sc),
 			       scsi_prot_sg_count(sc), GFP_NOIO))
@@ -108,7 +119,7 @@ static void submit_work(struct work_struct *work)
 	 * wait for the dirty pages above us.
 	 */
 	current->flags |= PF_LOCAL_THROTTLE;
-	submit(cmd);
+	submit(cmd, LIO_SCF_MAY_WAIT);
 	current->flags = (current->flags & ~PF_LOCAL_THROTTLE) | throttle;
 	memalloc_noio_restore(noio);
 }
@@ -130,7 +141,7 @@ static void submit_batch(struct work_struct *work)
 	plugged = tcm_loop_plug(lun);
 	blk_start_plug(&plug);
 	llist_for_each_entry_safe(cmd, next, list, batch)
-		submit(cmd);
+		submit(cmd, 0);
 	blk_finish_plug(&plug);
 	if (plugged)
 		tcm_loop_unplug(lun);
@@ -176,7 +187,7 @@ static void submit_direct(struct tcm_loop_cmd *cmd)
 {
 	unsigned int noio = memalloc_noio_save();
 
-	submit(cmd);
+	submit(cmd, 0);
 	memalloc_noio_restore(noio);
 }
 

@@ -117,10 +117,14 @@ Result<std::unique_ptr<Target>> make_tcmu_null(bool touch_data)
 {
 	LIO_CHECK(ensure_target_core());
 	LIO_CHECK(load_module("target_core_user"));
-	std::vector<std::string> argv{"tcmu-null", "--quiet"};
+	std::vector<std::string> argv{"tcmu-null", "--quiet", "--ready-fd", "1"};
 	if (!touch_data)
 		argv.push_back("--no-data");
-	LIO_TRY(Process handler, Process::spawn(argv, {.log_file = "/run/tcmu-null.log"}));
+	LIO_TRY(Process handler, Process::spawn(argv));
+	// Nobody else would answer the announcement for which the kernel waits once a handler has asked it to.
+	LIO_CHECK(wait_until(Deadline(seconds(60)), "tcmu-null", [&] {
+		return handler.output().find("ready") != std::string::npos || !handler.running();
+	}));
 	BackstoreSpec spec = user_spec("null", "null/bench", disk_bytes);
 	// Without this a LUN takes 64 KiB at a time, and 1 MiB is sixteen commands.
 	spec.control.push_back("hw_max_sectors=2048");
