@@ -42,7 +42,7 @@ std::map<std::string, unsigned> parse_timeout(const json &j)
 Group parse_group(const json &j)
 {
 	static const std::vector<std::string> known = {"name",	  "guest", "command", "filter", "ours",	  "kernels",
-						       "lab",	  "tiers", "after",   "timeout"};
+						       "lab",	  "tiers", "after",   "timeout", "long_kernels"};
 	for (const auto &[key, value] : j.items())
 		if (!has(known, key))
 			throw std::invalid_argument("unknown key '" + key + "'");
@@ -54,6 +54,7 @@ Group parse_group(const json &j)
 	g.filter = j.value("filter", "");
 	g.ours = j.value("ours", "all");
 	g.kernels = j.value("kernels", Strings());
+	g.long_kernels = j.value("long_kernels", Strings());
 	g.lab = j.value("lab", Strings());
 	g.tiers = j.value("tiers", all_tiers);
 	g.after = j.value("after", Strings());
@@ -108,8 +109,12 @@ private:
 	{
 		if (g.kernels.empty())
 			return {""};
-		std::vector<std::string> v;
-		for (const auto &k : selection_.tier == "debug" ? std::vector{sanitizer_kernel} : g.kernels)
+		std::vector<std::string> v, all = g.kernels;
+		if (selection_.tier == "debug")
+			all = {sanitizer_kernel};
+		else if (selection_.tier == "long")
+			all.insert(all.end(), g.long_kernels.begin(), g.long_kernels.end());
+		for (const auto &k : all)
 			if (selection_.kernels.empty() || has(selection_.kernels, k))
 				v.push_back(k);
 		return v;

@@ -23,6 +23,7 @@ struct Group {
 	std::string filter; ///< GoogleTest filter, guest groups only
 	std::string ours = "all"; ///< the lab's --ours
 	std::vector<std::string> kernels; ///< empty: once, on no kernel; in the debug tier 6.12-debug instead
+	std::vector<std::string> long_kernels; ///< more of them, in the long tier
 	std::vector<std::string> lab; ///< more options of `lab run`
 	std::vector<std::string> tiers; ///< where it belongs; empty: everywhere
 	std::vector<std::string> after; ///< groups whose results it reads

@@ -54,6 +54,19 @@ TEST(Groups, DependenciesComeAlongAndFirst)
 	EXPECT_EQ(jobs[1].after, std::vector<size_t>{0});
 }
 
+TEST(Groups, MoreKernelsInTheLongTier)
+{
+	ASSERT_OK_AND_ASSIGN(auto groups, parse_groups(R"([{"name": "a", "guest": true, "command": ["x"],
+		"kernels": ["6.12"], "long_kernels": ["6.12-rt"], "timeout": 1}])"));
+	Selection s;
+	ASSERT_OK_AND_ASSIGN(auto jobs, select_jobs(groups, s));
+	EXPECT_EQ(jobs.size(), 1u);
+	s.tier = "long";
+	ASSERT_OK_AND_ASSIGN(jobs, select_jobs(groups, s));
+	ASSERT_EQ(jobs.size(), 2u);
+	EXPECT_EQ(jobs[1].name(), "a@6.12-rt");
+}
+
 TEST(Groups, FilterFromTheCommandLine)
 {
 	ASSERT_OK_AND_ASSIGN(auto groups, parse_groups(table));
