@@ -2,6 +2,7 @@
 // The layer below fails, fills up, is read-only, in use or gone: nothing that failed is GOOD, and the
 // initiator is told why.
 #include <algorithm>
+#include <map>
 
 #include "backstore_stage.hpp"
 #include "module.hpp"
@@ -171,6 +172,205 @@ TEST_P(BackstoreOurCore, CompareAndWriteAfterAnError)
 		EXPECT_EQ(reply.status, ScsiStatus::check_condition) << reply;
 	}
 	EXPECT_OK(sg.execute_good(cdb::compare_and_write(0, 1), Data::out(both)));
+}
+
+/// What 8 blocks of the disk hold.
+enum class Content : uint8_t { unknown, pattern, zeroes, same };
+constexpr uint64_t chunk_blocks = 8, chunk_bytes = chunk_blocks * 512;
+
+std::vector<uint8_t> bytes_of(Content content, uint64_t chunk)
+{
+	std::vector<uint8_t> bytes(chunk_bytes);
+	if (content == Content::pattern)
+		return pattern(chunk_bytes, chunk * chunk_bytes, 1);
+	for (uint64_t at = 0; content == Content::same && at < chunk_bytes; at += 512)
+		fill_pattern(std::span(bytes).subspan(at, 512), 0, 3);
+	return bytes;
+}
+
+/// A command to 8 blocks.
+struct ChunkCommand {
+	const char *name;
+	Cdb (*cdb)(uint64_t lba);
+	enum class Uses { read, check, compare, write, same, zero, unmap, exchange, flush } uses;
+	bool cached_only = false;
+};
+
+using Uses = ChunkCommand::Uses;
+
+const ChunkCommand chunk_commands[] = {
+	{"READ (10)", [](uint64_t lba) { return cdb::read(10, lba, chunk_blocks); }, Uses::read},
+	{"READ (16), FUA", [](uint64_t lba) { return cdb::read(16, lba, chunk_blocks, {.fua = true}); }, Uses::read, true},
+	{"WRITE (10)", [](uint64_t lba) { return cdb::write(10, lba, chunk_blocks); }, Uses::write},
+	{"WRITE (16)", [](uint64_t lba) { return cdb::write(16, lba, chunk_blocks); }, Uses::write},
+	{"WRITE (16), FUA", [](uint64_t lba) { return cdb::write(16, lba, chunk_blocks, {.fua = true}); }, Uses::write, true},
+	{"VERIFY (16)", [](uint64_t lba) { return cdb::verify(16, lba, chunk_blocks); }, Uses::check},
+	{"VERIFY (10), BYTCHK 1", [](uint64_t lba) { return cdb::verify(10, lba, chunk_blocks, 1); }, Uses::compare},
+	{"WRITE AND VERIFY (16)", [](uint64_t lba) { return cdb::write_and_verify(16, lba, chunk_blocks); }, Uses::write},
+	{"WRITE SAME (16)", [](uint64_t lba) { return cdb::write_same(16, lba, chunk_blocks); }, Uses::same},
+	{"WRITE SAME (10), zeroes", [](uint64_t lba) { return cdb::write_same(10, lba, chunk_blocks); }, Uses::zero},
+	{"WRITE SAME (16), UNMAP", [](uint64_t lba) { return cdb::write_same(16, lba, chunk_blocks, {.unmap = true}); }, Uses::zero},
+	{"UNMAP", [](uint64_t) { return cdb::unmap(24); }, Uses::unmap},
+	{"COMPARE AND WRITE", [](uint64_t lba) { return cdb::compare_and_write(lba, chunk_blocks); }, Uses::exchange},
+	{"SYNCHRONIZE CACHE (10)", [](uint64_t) { return cdb::sync_cache(10); }, Uses::flush, true},
+	{"SYNCHRONIZE CACHE (16)", [](uint64_t lba) { return cdb::sync_cache(16, lba, chunk_blocks); }, Uses::flush, true},
+};
+
+bool changes(Uses uses)
+{
+	return uses != Uses::read && uses != Uses::check && uses != Uses::compare && uses != Uses::flush;
+}
+
+std::vector<uint8_t> chunk_data(Uses uses, Content now, uint64_t chunk)
+{
+	std::vector<uint8_t> data = bytes_of(Content::pattern, chunk), list(24);
+	switch (uses) {
+	case Uses::check:
+	case Uses::flush:
+		return {};
+	case Uses::same:
+	case Uses::zero:
+		data = bytes_of(uses == Uses::same ? Content::same : Content::zeroes, chunk);
+		data.resize(512);
+		return data;
+	case Uses::compare:
+		return bytes_of(now, chunk);
+	case Uses::exchange:
+		list = bytes_of(now, chunk);
+		list.insert(list.end(), data.begin(), data.end());
+		return list;
+	case Uses::unmap:
+		put_be(std::span(list).subspan(0, 2), 22);
+		put_be(std::span(list).subspan(2, 2), 16);
+		put_be(std::span(list).subspan(8, 8), chunk * chunk_blocks);
+		put_be(std::span(list).subspan(16, 4), chunk_blocks);
+		return list;
+	default:
+		return data;
+	}
+}
+
+Content content_after(Uses uses)
+{
+	if (uses == Uses::same)
+		return Content::same;
+	return uses == Uses::zero || uses == Uses::unmap ? Content::zeroes : Content::pattern;
+}
+
+/// Commands to a device of which a part or all that is written fails.
+class Injection {
+	FaultyDevice &device_;
+	SgDevice &sg_;
+	bool cached_;
+	std::mt19937_64 random_ = rng("injected errors");
+	std::vector<Content> chunks_;
+	enum class Broken { nothing, sectors, writes } broken_ = Broken::nothing;
+	static constexpr uint64_t chunks = 64, broken_from = 24, broken_to = 40;
+
+public:
+	uint64_t errors = 0, good_for_errors = 0;
+	std::map<std::string, uint64_t> by_name{};
+
+	Injection(FaultyDevice &device, SgDevice &sg, bool cached)
+		: device_(device), sg_(sg), cached_(cached), chunks_(chunks, Content::unknown) {}
+
+	/// Some commands to each kind of broken device, and to the whole one.
+	Status round()
+	{
+		for (Broken how : {Broken::sectors, Broken::writes, Broken::nothing}) {
+			LIO_CHECK(set(how));
+			for (int i = 0; i < 24; i++)
+				LIO_CHECK(one());
+		}
+		return {};
+	}
+
+private:
+	Status set(Broken how)
+	{
+		broken_ = how;
+		if (how == Broken::nothing)
+			LIO_CHECK(device_.repair());
+		else if (how == Broken::writes)
+			LIO_CHECK(device_.break_writes());
+		else
+			LIO_CHECK(device_.break_sectors(broken_from * chunk_blocks, broken_to * chunk_blocks));
+		// Nothing of before may answer for the medium.
+		return write_value("/proc/sys/vm/drop_caches", "3");
+	}
+
+	bool must_fail(Uses uses, uint64_t chunk) const
+	{
+		if (broken_ == Broken::sectors)
+			return uses != Uses::flush && chunk >= broken_from && chunk < broken_to;
+		return broken_ == Broken::writes && (changes(uses) || uses == Uses::flush);
+	}
+
+	Status one()
+	{
+		const ChunkCommand &command = chunk_commands[random_() % std::size(chunk_commands)];
+		uint64_t chunk = random_() % chunks;
+		bool fails = must_fail(command.uses, chunk);
+		bool compares = command.uses == Uses::compare || command.uses == Uses::exchange;
+		if ((command.cached_only && !cached_) || (compares && chunks_[chunk] == Content::unknown && !fails))
+			return {};
+		SCOPED_TRACE(std::string(command.name) + " to chunk " + std::to_string(chunk) + ", broken: " +
+			     std::to_string(static_cast<int>(broken_)));
+		std::vector<uint8_t> data = chunk_data(command.uses, chunks_[chunk], chunk);
+		Data way = data.empty() ? Data::none() : command.uses == Uses::read ? Data::in(data) : Data::out(data);
+		LIO_TRY(ScsiReply reply, sg_.execute(command.cdb(chunk * chunk_blocks), way));
+		if (fails)
+			judge_failure(command, reply);
+		else
+			judge_success(command, reply, chunk, data);
+		if (changes(command.uses))
+			chunks_[chunk] = reply.good() ? content_after(command.uses) : Content::unknown;
+		return {};
+	}
+
+	void judge_failure(const ChunkCommand &command, const ScsiReply &reply)
+	{
+		errors++;
+		by_name[command.name]++;
+		good_for_errors += reply.good();
+		EXPECT_FALSE(reply.good());
+		EXPECT_EQ(reply.status, ScsiStatus::check_condition) << reply;
+		EXPECT_FALSE(reply.sense && (reply.sense->key == SenseKey::no_sense ||
+					     reply.sense->key == SenseKey::recovered ||
+					     reply.sense->key == SenseKey::unit_attention))
+			<< reply;
+	}
+
+	void judge_success(const ChunkCommand &command, const ScsiReply &reply, uint64_t chunk,
+			   const std::vector<uint8_t> &data)
+	{
+		EXPECT_TRUE(reply.good()) << reply;
+		if (command.uses == Uses::read && reply.good() && chunks_[chunk] != Content::unknown) {
+			EXPECT_EQ(data, bytes_of(chunks_[chunk], chunk));
+		}
+	}
+};
+
+// Of every command that fails below, the initiator hears.
+TEST_P(BackstoreOurCore, InjectedErrors)
+{
+	expect_block_errors();
+	expect_dmesg("^(I/O error|critical [a-z ]+ error), dev ", Need::optional);
+	ASSERT_OK_AND_ASSIGN(FaultyDevice device, FaultyDevice::create());
+	BackstoreSpec spec = lower_spec(GetParam(), device.dm.node());
+	ASSERT_OK_AND_ASSIGN(LoopDisk disk, make_disk(spec, {{"emulate_tpu", "1"}, {"emulate_tpws", "1"},
+							     {"unmap_zeroes_data", "1"}}));
+	ASSERT_OK_AND_ASSIGN(SgDevice sg, open_ready(disk));
+	Injection injection(device, sg, GetParam() == Lower::block);
+	uint64_t wanted = count(50, 1000);
+	while (injection.errors < wanted && !HasFailure())
+		ASSERT_OK(injection.round());
+	printf("%lu errors injected, GOOD for %lu of them:", injection.errors, injection.good_for_errors);
+	for (const auto &[name, n] : injection.by_name)
+		printf(" %s %lu,", name.c_str(), n);
+	printf("\n");
+	RecordProperty("errors", std::to_string(injection.errors));
+	EXPECT_EQ(injection.good_for_errors, 0u);
 }
 
 TEST(BackstoreFull, NoSpace)
