@@ -130,24 +130,46 @@ Status DmesgJudge::expect(const std::string &pattern, Need need)
 		if (std::regex_search(d.sample, e.regex))
 			return Error{EINVAL, pattern, std::string("the expectation would excuse '") + d.sample + "':"};
 	expected_.push_back(std::move(e));
+	opinions_.clear();
 	return {};
+}
+
+DmesgJudge::Opinion DmesgJudge::opinion_of(const std::string &text) const
+{
+	Opinion o;
+	o.defect = is_defect(text);
+	for (size_t i = 0; i < expected_.size(); i++)
+		if (std::regex_search(text, expected_[i].regex))
+			o.matches.push_back(i);
+	o.allowed = !o.matches.empty() || allowed_everywhere(text);
+	return o;
+}
+
+/// What was said before needs no second look: tests that are refused a million times say the same
+/// few things.
+const DmesgJudge::Opinion &DmesgJudge::remember(const std::string &text)
+{
+	constexpr size_t most_remembered = 20000;
+	auto known = opinions_.find(text);
+	if (known != opinions_.end())
+		return known->second;
+	if (opinions_.size() == most_remembered)
+		opinions_.clear();
+	return opinions_[text] = opinion_of(text);
 }
 
 std::vector<std::string> DmesgJudge::judge(const std::vector<LogLine> &lines)
 {
 	std::vector<std::string> wrong;
 	for (const LogLine &line : lines) {
-		if (is_defect(line.text)) {
+		const Opinion &o = remember(line.text);
+		if (o.defect) {
 			wrong.push_back("kernel defect: " + line.text);
 			continue;
 		}
-		bool matched = false;
-		for (Expectation &e : expected_)
-			if (std::regex_search(line.text, e.regex)) {
-				e.matches++;
-				matched = true;
-			}
-		if (!matched && line.level <= level_warning && !allowed_everywhere(line.text))
+		for (size_t i : o.matches)
+			expected_[i].matches++;
+		if (!o.allowed && line.level <= level_warning)
 			wrong.push_back("unexpected <" + std::to_string(line.level) + "> " + line.text);
 	}
 	return wrong;

@@ -6,6 +6,7 @@
 #include <regex>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "result.hpp"
@@ -34,7 +35,16 @@ class DmesgJudge {
 		Need need;
 		unsigned matches = 0;
 	};
+	/// Of a line's text.
+	struct Opinion {
+		bool defect = false, allowed = false;
+		std::vector<size_t> matches; ///< of expected_
+	};
 	std::vector<Expectation> expected_;
+	std::unordered_map<std::string, Opinion> opinions_; ///< with the expectations there are
+
+	Opinion opinion_of(const std::string &text) const;
+	const Opinion &remember(const std::string &text);
 
 public:
 	/// Lines matching @pattern (ECMAScript, searched for) are allowed from now on. A pattern so
@@ -45,7 +55,11 @@ public:
 	/// Required expectations that matched nothing.
 	std::vector<std::string> unmet() const;
 	/// Forget the expectations: the next test begins.
-	void clear() { expected_.clear(); }
+	void clear()
+	{
+		expected_.clear();
+		opinions_.clear();
+	}
 };
 
 } // namespace lio::test

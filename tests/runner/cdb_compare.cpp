@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+// cdb-compare: judges two records of guest-differ against the reviewed differences.
+#include <cstdio>
+#include <numeric>
+
+#include <CLI/CLI.hpp>
+
+#include "cdb_diff.hpp"
+#include "file.hpp"
+#include "seed.hpp"
+
+namespace {
+
+using namespace lio::check;
+using lio::test::DifferRecord;
+using lio::test::DifferRules;
+
+int fail(const lio::test::Error &e)
+{
+	fprintf(stderr, "cdb-compare: %s\n", e.str().c_str());
+	return 2;
+}
+
+uint64_t sum(const std::vector<uint64_t> &n)
+{
+	return std::accumulate(n.begin(), n.end(), uint64_t(0));
+}
+
+void print(const CdbVerdict &v, const DifferRecord &record)
+{
+	for (const auto &f : v.unexplained)
+		printf("unexplained: %s [%s] stock: %s, ours: %s; %lu times, as %s\n", f.command.c_str(), f.what.field.c_str(),
+		       f.what.stock.c_str(), f.what.ours.c_str(), f.count, f.example.c_str());
+	printf("seed %lu, %lu commands, blocks of %u bytes: %lu answers and blocks compared, %lu commands judged apart, "
+	       "%lu behind a difference, %lu times a recorded one\n",
+	       record.header.seed, record.header.count, record.header.geometry.block_size, v.compared, v.apart, v.behind,
+	       sum(v.used));
+}
+
+lio::test::Result<DifferRules> load_rules(const std::string &file)
+{
+	LIO_TRY(std::string text, lio::test::read_file(file));
+	return lio::test::parse_differ_rules(text);
+}
+
+/// The same commands on both sides.
+lio::test::Result<CdbVerdict> judge(const std::string &stock_file, const std::string &ours_file, const DifferRules &rules,
+				    const DifferRules &recorded_with, const std::string &kernel)
+{
+	LIO_TRY(DifferRecord stock, DifferRecord::load(stock_file));
+	LIO_TRY(DifferRecord ours, DifferRecord::load(ours_file));
+	lio::test::set_seed(stock.header.seed);
+	LIO_TRY(CdbVerdict verdict, compare_records(stock, ours, rules, recorded_with, kernel));
+	print(verdict, stock);
+	return verdict;
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+	CLI::App app{"Compares what the distribution's target and ours answered to the same commands."};
+	std::string stock_dir, ours_dir, differences_file, recorded_file, kernel;
+	std::vector<std::string> names;
+	app.add_option("--kernel", kernel, "6.12 or 6.1");
+	app.add_option("--differences", differences_file, "reviewed differences")->required();
+	app.add_option("--recorded-with", recorded_file, "what the guests had as reviewed differences, if it was another file");
+	app.add_option("--record", names, "file in both directories")->required();
+	app.add_option("stock", stock_dir, "records of the distribution's modules")->required();
+	app.add_option("ours", ours_dir, "records of our modules")->required();
+	CLI11_PARSE(app, argc, argv);
+
+	auto rules = load_rules(differences_file);
+	if (!rules)
+		return fail(rules.error());
+	auto recorded_with = load_rules(recorded_file.empty() ? differences_file : recorded_file);
+	if (!recorded_with)
+		return fail(recorded_with.error());
+	CdbVerdict all(*rules);
+	for (const auto &name : names) {
+		auto verdict = judge(stock_dir + "/" + name, ours_dir + "/" + name, *rules, *recorded_with, kernel);
+		if (!verdict)
+			return fail(verdict.error());
+		all += std::move(*verdict);
+	}
+	auto unused = unused_entries(all, *rules, kernel);
+	for (const auto &u : unused)
+		printf("unused: %s\n", u.c_str());
+	printf("%zu recorded differences between answers, met %lu times; %zu recorded kinds of commands judged apart, "
+	       "met %lu times\n",
+	       rules->differences.size(), sum(all.used), rules->routes.size(), sum(all.routed));
+	uint64_t looked = all.compared + all.apart, failed = all.unexplained.size() + unused.size();
+	printf("%lu passed, %lu failed, 0 skipped\n", looked - std::min(looked, failed), failed);
+	return failed ? 1 : 0;
+}
