@@ -11,7 +11,7 @@ J ?= $(shell nproc)
 LAB := tests/lab/lab
 BUILD := build
 # What the kernel modules are made of, for the staging copy and for DKMS.
-KO_SOURCES := Kbuild Kconfig $(wildcard *.c) abi include user loopback
+KO_SOURCES := $(foreach part,$(file < packaging/ko-sources),$(wildcard $(part)))
 RUNNING := /lib/modules/$(shell uname -r)/build
 
 # What the user asked for; below it gets a default.
@@ -98,7 +98,7 @@ shell: check-modules user
 
 ## make install        builds and installs the modules with DKMS (root); KERNELS="RELEASE..."
 install:
-	@KO_SOURCES='$(KO_SOURCES)' packaging/dkms install $(KERNELS)
+	@packaging/dkms install $(KERNELS)
 
 ## make uninstall      removes them: the distribution's modules are back
 uninstall:

@@ -5,6 +5,7 @@
  */
 #include "core.h"
 
+#include "backstore_ops.h"
 #include "cdb.h"
 
 static bool has_thin(const struct cdb_op *op, const struct se_device *dev)
@@ -25,6 +26,14 @@ static bool has_caw(const struct cdb_op *op, const struct se_device *dev)
 static bool has_format(const struct cdb_op *op, const struct se_device *dev)
 {
 	return to_core_dev(dev)->emulate_format;
+}
+
+static bool has_atomic(const struct cdb_op *op, const struct se_device *dev)
+{
+	struct backstore_atomic limits;
+
+	dev_atomic(dev, &limits);
+	return limits.max;
 }
 
 static bool has_rsoc(const struct cdb_op *op, const struct se_device *dev)
@@ -292,6 +301,13 @@ static const struct cdb_op cdb_ops[] = {
 		.enabled = has_write_same, .trim_usage = trim_write_same,
 		.setup = sbc_setup_write_same, .execute = sbc_write_same,
 	}, {
+		/* No ATOMIC BOUNDARY */
+		.opcode = WRITE_ATOMIC_16, .len = 16, .name = "WRITE ATOMIC (16)", .timeout = 30,
+		.flags = OP_WRITE | OP_RW_OPTIONS, .layout = CDB_LBA_ATOMIC,
+		.usage = { [1] = RW_OPTIONS & ~0x02, U64_AT(2), U16_AT(12), GROUP_AT(14) },
+		.enabled = has_atomic,
+		.setup = sbc_setup_write_atomic, .execute = sbc_rw,
+	}, {
 		.opcode = SERVICE_ACTION_IN_16, .len = 16, .has_sa = true, .sa = SAI_READ_CAPACITY_16,
 		.name = "READ CAPACITY (16)",
 		.flags = CDB_SBC | CDB_STANDBY | CDB_PR_FREE,
@@ -540,6 +556,10 @@ void cdb_decode(const struct cdb_op *op, const u8 *cdb, u64 *lba, u32 *nolb)
 	case CDB_LBA_CAW:
 		*lba = get_unaligned_be64(&cdb[2]);
 		*nolb = cdb[13];
+		break;
+	case CDB_LBA_ATOMIC:
+		*lba = get_unaligned_be64(&cdb[2]);
+		*nolb = get_unaligned_be16(&cdb[12]);
 		break;
 	case CDB_LBA_ONLY_16:
 		*lba = get_unaligned_be64(&cdb[2]);

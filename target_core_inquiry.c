@@ -2,6 +2,7 @@
 /* INQUIRY: collects what target_core_vpd.c and target_core_ident.c tell. */
 #include "core.h"
 #include "alua.h"
+#include "backstore_ops.h"
 #include "spc_pages.h"
 
 #include <linux/log2.h>
@@ -72,6 +73,16 @@ static void facts_limits(struct se_cmd *cmd, struct inquiry_facts *f)
 	f->threshold_exponent = dev_threshold_exponent(dev);
 }
 
+static void facts_atomic(const struct se_device *dev, struct inquiry_facts *f)
+{
+	struct backstore_atomic limits;
+
+	dev_atomic(dev, &limits);
+	f->max_atomic = limits.max;
+	f->atomic_alignment = limits.alignment;
+	f->atomic_granularity = limits.granularity;
+}
+
 /* What the groups say, as they are now. */
 static void facts_groups(struct se_cmd *cmd, struct inquiry_facts *f)
 {
@@ -129,6 +140,7 @@ static void facts_collect(struct se_cmd *cmd, struct inquiry_facts *f)
 	f->serial = dev->t10_wwn.unit_serial;
 	f->company_id = dev->t10_wwn.company_id;
 	facts_limits(cmd, f);
+	facts_atomic(dev, f);
 	facts_groups(cmd, f);
 	facts_port(cmd, f);
 }

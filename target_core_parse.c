@@ -7,6 +7,9 @@
 
 #include "cdb.h"
 
+#define ASC_PARAMETERS_CHANGED		0x2a
+#define ASCQ_CAPACITY_CHANGED		0x09
+
 /**
  * dev_write_cache - does the device keep what was written in a volatile cache?
  * @dev:	configured device
@@ -82,11 +85,25 @@ static sense_reason_t lookup(const struct se_cmd *cmd, const struct cdb_op **op)
 	return 0;
 }
 
-/* A count of 0 takes no block, which may then even be the one after the last (SBC-4 5.1). */
-static bool on_medium(const struct se_device *dev, u64 lba, u32 nolb)
+/*
+ * Blocks of the medium as the command finds it. Nobody tells the core when a file
+ * or a disk is resized: the first command after it does, before the gate where
+ * initiators get unit attentions.
+ */
+static u64 count_blocks(struct se_device *dev)
 {
+	struct core_dev *cdev = to_core_dev(dev);
+	u64 before = READ_ONCE(cdev->blocks);
 	u64 blocks = dev_blocks(dev);
 
+	if (unlikely(blocks != before) && cmpxchg64(&cdev->blocks, before, blocks) == before && before)
+		ua_allocate_dev(dev, NULL, ASC_PARAMETERS_CHANGED, ASCQ_CAPACITY_CHANGED);
+	return blocks;
+}
+
+/* A count of 0 takes no block, which may then even be the one after the last (SBC-4 5.1). */
+static bool on_medium(u64 blocks, u64 lba, u32 nolb)
+{
 	return lba <= blocks && nolb <= blocks - lba;
 }
 
@@ -98,7 +115,7 @@ static sense_reason_t setup_blocks(struct se_cmd *cmd, const struct cdb_op *op, 
 	u32 nolb;
 
 	cdb_decode(op, cmd->t_task_cdb, &lba, &nolb);
-	if ((op->flags & CDB_RANGE) && !on_medium(dev, lba, nolb))
+	if ((op->flags & CDB_RANGE) && !on_medium(count_blocks(dev), lba, nolb))
 		return TCM_ADDRESS_OUT_OF_RANGE;
 	cmd->t_task_lba = lba;
 	cmd->t_task_nolb = nolb;
@@ -224,6 +241,8 @@ sense_reason_t sbc_parse_cdb(struct se_cmd *cmd, struct exec_cmd_ops *ops)
 	if (ret)
 		return ret;
 	cmd->protocol_data = ops;
+	if (!(op->flags & CDB_RANGE))
+		count_blocks(cmd->se_dev);
 	ret = parse(cmd, op, ops, &size);
 	if (ret)
 		return ret;

@@ -4,8 +4,8 @@
  * they came, status, sense data and residuals come up as they are.
  *
  * Nothing here waits: a command that the device's queue has no room for is
- * answered with TASK SET FULL, which initiators know how to deal with. A disk is
- * claimed, so that nobody mounts it beside us.
+ * answered with TASK SET FULL, which initiators know how to deal with. The node
+ * that control names is held: nobody mounts the disk beside us, or opens the tape.
  */
 #undef pr_fmt
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -58,7 +58,8 @@ enum pscsi_param { PSCSI_HOST, PSCSI_CHANNEL, PSCSI_TARGET, PSCSI_LUN, PSCSI_OTH
  * @host:	referenced if the HBA has none; these three are set while the
  *		device is configured
  * @sdev:	referenced
- * @file:	a disk, claimed
+ * @file:	its node: a disk, claimed, or another one, opened exclusively
+ * @is_bdev:	it is a disk
  */
 struct pscsi_dev {
 	struct se_device se_dev;
@@ -68,6 +69,7 @@ struct pscsi_dev {
 	struct Scsi_Host *host;
 	struct scsi_device *sdev;
 	struct file *file;
+	bool is_bdev;
 };
 
 static struct pscsi_dev *to_pscsi_dev(struct se_device *se_dev)
@@ -86,7 +88,7 @@ static sector_t pscsi_get_blocks(struct se_device *se_dev)
 {
 	const struct pscsi_dev *dev = to_pscsi_dev(se_dev);
 
-	return dev->file ? bdev_nr_sectors(file_bdev(dev->file)) : 0;
+	return dev->is_bdev ? bdev_nr_sectors(file_bdev(dev->file)) : 0;
 }
 
 /*
@@ -451,27 +453,72 @@ static void pscsi_free_device(struct se_device *se_dev)
 	call_rcu(&se_dev->rcu_head, pscsi_free_rcu);
 }
 
-/* A disk of which only the name is known to be right until it is open. */
+/* A medium need not be there yet. A device that refuses to be written is opened to be read. */
+static struct file *pscsi_open_disk(struct pscsi_dev *dev, const char *path)
+{
+	const blk_mode_t mode = BLK_OPEN_READ | BLK_OPEN_NDELAY;
+	struct file *file = bdev_file_open_by_path(path, mode | BLK_OPEN_WRITE, dev, NULL);
+
+	if (IS_ERR(file) && (PTR_ERR(file) == -EACCES || PTR_ERR(file) == -EROFS))
+		file = bdev_file_open_by_path(path, mode, dev, NULL);
+	return file;
+}
+
+static struct file *pscsi_open(struct pscsi_dev *dev, const char *path)
+{
+	struct file *file = pscsi_open_disk(dev, path);
+
+	dev->is_bdev = !IS_ERR(file);
+	/* Generic nodes go by O_EXCL, a tape is never open twice. */
+	if (IS_ERR(file) && PTR_ERR(file) == -ENOTBLK)
+		file = filp_open(path, O_RDWR | O_EXCL | O_NONBLOCK | O_LARGEFILE, 0);
+	return file;
+}
+
+static void pscsi_close(struct pscsi_dev *dev)
+{
+	if (!dev->file)
+		return;
+	if (dev->is_bdev)
+		bdev_fput(dev->file);
+	else
+		filp_close(dev->file, NULL);
+	dev->file = NULL;
+	dev->is_bdev = false;
+}
+
+static int pscsi_is_node(struct device *child, void *number)
+{
+	return child->devt == *(dev_t *)number;
+}
+
+/* Only the name of the node is known to be right until it is open. */
+static bool pscsi_is_ours(const struct pscsi_dev *dev)
+{
+	dev_t number = file_inode(dev->file)->i_rdev;
+
+	if (dev->is_bdev)
+		return bdev_get_queue(file_bdev(dev->file)) == dev->sdev->request_queue;
+	return S_ISCHR(file_inode(dev->file)->i_mode) &&
+	       device_for_each_child(&dev->sdev->sdev_gendev, &number, pscsi_is_node);
+}
+
 static int pscsi_claim(struct pscsi_dev *dev)
 {
 	const char *path = dev->se_dev.udev_path;
-	struct file *file = bdev_file_open_by_path(path, BLK_OPEN_READ | BLK_OPEN_WRITE, dev, NULL);
+	struct file *file = pscsi_open(dev, path);
 
-	/* The device itself refuses to be written. */
-	if (IS_ERR(file) && (PTR_ERR(file) == -EACCES || PTR_ERR(file) == -EROFS))
-		file = bdev_file_open_by_path(path, BLK_OPEN_READ, dev, NULL);
 	if (IS_ERR(file)) {
 		pr_err("%s: cannot be %s: %ld\n", path,
 		       PTR_ERR(file) == -EBUSY ? "claimed, it is in use" : "opened", PTR_ERR(file));
 		return PTR_ERR(file);
 	}
-	if (bdev_get_queue(file_bdev(file)) != dev->sdev->request_queue) {
-		pr_err("%s: is not the device that control tells of\n", path);
-		bdev_fput(file);
-		return -EINVAL;
-	}
 	dev->file = file;
-	return 0;
+	if (pscsi_is_ours(dev))
+		return 0;
+	pr_err("%s: is not the device that control tells of\n", path);
+	pscsi_close(dev);
+	return -EINVAL;
 }
 
 static void pscsi_set_limits(struct se_device *se_dev, struct scsi_device *sdev)
@@ -486,20 +533,12 @@ static void pscsi_set_limits(struct se_device *se_dev, struct scsi_device *sdev)
 
 static int pscsi_set_up(struct pscsi_dev *dev)
 {
-	int err;
+	int err = pscsi_claim(dev);
 
-	if (dev->sdev->type == TYPE_DISK || dev->sdev->type == TYPE_ZBC) {
-		err = pscsi_claim(dev);
-		if (err)
-			return err;
-	}
+	if (err)
+		return err;
 	pscsi_set_limits(&dev->se_dev, dev->sdev);
-	err = pscsi_read_names(dev->sdev, &dev->se_dev);
-	if (err && dev->file) {
-		bdev_fput(dev->file);
-		dev->file = NULL;
-	}
-	return err;
+	return pscsi_read_names(dev->sdev, &dev->se_dev);
 }
 
 static int pscsi_find(struct pscsi_dev *dev, struct Scsi_Host *host)
@@ -516,13 +555,11 @@ static int pscsi_find(struct pscsi_dev *dev, struct Scsi_Host *host)
 
 static void pscsi_release(struct pscsi_dev *dev)
 {
-	if (dev->file)
-		bdev_fput(dev->file);
+	pscsi_close(dev);
 	if (dev->sdev)
 		scsi_device_put(dev->sdev);
 	if (dev->host)
 		scsi_host_put(dev->host);
-	dev->file = NULL;
 	dev->sdev = NULL;
 	dev->host = NULL;
 }

@@ -15,7 +15,7 @@
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
-#include "cdb.h"
+#include "backstore_ops.h"
 #include "sg_pos.h"
 
 #define RD_BLOCK_SIZE		512
@@ -160,6 +160,18 @@ static int page_write(struct rd_space *space, unsigned long index, unsigned int 
 	return 0;
 }
 
+/* Sees to it that a write of these bytes finds all its pages, as long as nothing else runs. */
+static int space_reserve(struct rd_space *space, u64 at, size_t len, gfp_t gfp)
+{
+	unsigned long index = at >> PAGE_SHIFT, end = (at + len - 1) >> PAGE_SHIFT;
+	int ret = 0;
+
+	for (; !ret && index <= end; index++)
+		if (!xa_load(&space->pages, index))
+			ret = space_add(space, index, gfp);
+	return ret;
+}
+
 /* Moves @len bytes at @at. A write that finds no memory may be done again. */
 static int space_rw(struct rd_space *space, u64 at, struct scatterlist *sgl, size_t len, bool write,
 		    gfp_t gfp)
@@ -247,6 +259,17 @@ static sense_reason_t rd_rw_prot(struct rd_dev *rd, struct se_cmd *cmd, bool wri
 	return write ? 0 : rd_prot_verify(cmd);
 }
 
+/* All or nothing is written: what could fail on the way is memory. */
+static int rd_reserve(struct rd_dev *rd, const struct se_cmd *cmd, bool prot, gfp_t gfp)
+{
+	int ret = space_reserve(&rd->data, rd_bytes(&rd->dev, cmd->t_task_lba), cmd->data_length, gfp);
+
+	if (!ret && prot)
+		ret = space_reserve(&rd->prot, cmd->t_task_lba * rd->dev.prot_length,
+				    (size_t)cmd->t_task_nolb * rd->dev.prot_length, gfp);
+	return ret;
+}
+
 static sense_reason_t rd_rw(struct se_cmd *cmd, struct scatterlist *sgl, bool write, gfp_t gfp)
 {
 	struct rd_dev *rd = to_rd(cmd->se_dev);
@@ -254,6 +277,8 @@ static sense_reason_t rd_rw(struct se_cmd *cmd, struct scatterlist *sgl, bool wr
 	bool prot = rd_has_prot(cmd);
 	sense_reason_t ret;
 
+	if (unlikely(write && backstore_is_atomic(cmd)) && rd_reserve(rd, cmd, prot, gfp))
+		return CORE_SPACE_ALLOCATION_FAILED;
 	if (prot && write) {
 		ret = rd_rw_prot(rd, cmd, true, gfp);
 		if (ret)
@@ -353,16 +378,8 @@ static unsigned long pages_present(struct rd_space *space, unsigned long index, 
 	return n;
 }
 
-/**
- * rd_is_mapped - for GET LBA STATUS
- * @dev:	a ramdisk
- * @lba:	a block of it
- * @nolb:	the most blocks of interest, not 0; set to how many from @lba on
- *		are alike (perhaps not all of them)
- *
- * Return: true if they have memory. Context: process.
- */
-bool rd_is_mapped(struct se_device *dev, u64 lba, u64 *nolb)
+/* Not all that are alike may be told at once. */
+static bool rd_is_mapped(struct se_device *dev, u64 lba, u64 *nolb)
 {
 	struct rd_dev *rd = to_rd(dev);
 	u64 at = rd_bytes(dev, lba);
@@ -381,6 +398,13 @@ bool rd_is_mapped(struct se_device *dev, u64 lba, u64 *nolb)
 	next = max(next, index + 1);
 	*nolb = min_t(u64, *nolb, div_u64(((u64)next << PAGE_SHIFT) - at, dev->dev_attrib.block_size));
 	return mapped;
+}
+
+/* What is copied in one go, wherever it is. */
+static void rd_atomic(struct se_device *dev, struct backstore_atomic *limits)
+{
+	if (!to_rd(dev)->nullio)
+		limits->max = RD_INLINE_BYTES / dev->dev_attrib.block_size;
 }
 
 /* Configuration */
@@ -435,6 +459,7 @@ static int rd_configure_device(struct se_device *dev)
 	dev->dev_attrib.hw_max_sectors = UINT_MAX;
 	dev->dev_attrib.hw_queue_depth = RD_QUEUE_DEPTH;
 	dev->dev_attrib.is_nonrot = 1;
+	dev->dev_flags |= DF_BACKSTORE_OPS;
 	return 0;
 }
 
@@ -555,38 +580,32 @@ static int rd_format_prot(struct se_device *dev)
 	return 0;
 }
 
-static const struct target_backend_ops rd_ops = {
-	.name			= "rd_mcp",
-	.inquiry_prod		= "RAMDISK-MCP",
-	.inquiry_rev		= "4.0",
-	.attach_hba		= rd_attach_hba,
-	.detach_hba		= rd_detach_hba,
-	.alloc_device		= rd_alloc_device,
-	.configure_device	= rd_configure_device,
-	.destroy_device		= rd_destroy_device,
-	.free_device		= rd_free_device,
-	.configure_unmap	= rd_configure_unmap,
-	.set_configfs_dev_params = rd_set_params,
-	.show_configfs_dev_params = rd_show_params,
-	.parse_cdb		= rd_parse_cdb,
-	.get_device_type	= rd_get_device_type,
-	.get_blocks		= rd_get_blocks,
-	.init_prot		= rd_init_prot,
-	.format_prot		= rd_format_prot,
-	.free_prot		= rd_free_prot,
-	.tb_dev_attrib_attrs	= sbc_attrib_attrs,
+static const struct backstore_ops rd_ops = {
+	.ops = {
+		.name			= "rd_mcp",
+		.inquiry_prod		= "RAMDISK-MCP",
+		.inquiry_rev		= "4.0",
+		.attach_hba		= rd_attach_hba,
+		.detach_hba		= rd_detach_hba,
+		.alloc_device		= rd_alloc_device,
+		.configure_device	= rd_configure_device,
+		.destroy_device		= rd_destroy_device,
+		.free_device		= rd_free_device,
+		.configure_unmap	= rd_configure_unmap,
+		.set_configfs_dev_params = rd_set_params,
+		.show_configfs_dev_params = rd_show_params,
+		.parse_cdb		= rd_parse_cdb,
+		.get_device_type	= rd_get_device_type,
+		.get_blocks		= rd_get_blocks,
+		.init_prot		= rd_init_prot,
+		.format_prot		= rd_format_prot,
+		.free_prot		= rd_free_prot,
+		.tb_dev_attrib_attrs	= sbc_attrib_attrs,
+	},
+	.version	= BACKSTORE_OPS_VERSION,
+	.is_mapped	= rd_is_mapped,
+	.atomic		= rd_atomic,
 };
-
-/**
- * dev_is_rd - is it one of ours?
- * @dev:	any device
- *
- * Return: true for a ramdisk.
- */
-bool dev_is_rd(const struct se_device *dev)
-{
-	return dev->transport == &rd_ops;
-}
 
 /**
  * rd_init - registers the backstore
@@ -595,7 +614,7 @@ bool dev_is_rd(const struct se_device *dev)
  */
 int rd_init(void)
 {
-	return transport_backend_register(&rd_ops);
+	return transport_backend_register(&rd_ops.ops);
 }
 
 /**
@@ -605,6 +624,6 @@ int rd_init(void)
  */
 void rd_exit(void)
 {
-	target_backend_unregister(&rd_ops);
+	target_backend_unregister(&rd_ops.ops);
 	rcu_barrier();
 }

@@ -55,16 +55,6 @@ sense_reason_t sbc_read_capacity_10(struct se_cmd *cmd)
 	return 0;
 }
 
-/* The type of protection that this nexus can have with the device. */
-static enum target_prot_type prot_type_of(const struct se_cmd *cmd)
-{
-	const struct se_session *sess = cmd->se_sess;
-
-	if (!sess || !(sess->sup_prot_ops & (TARGET_PROT_DIN_PASS | TARGET_PROT_DOUT_PASS)))
-		return TARGET_DIF_TYPE0_PROT;
-	return cmd->se_dev->dev_attrib.pi_prot_type ?: sess->sess_prot_type;
-}
-
 /**
  * sbc_read_capacity_16 - READ CAPACITY (16), SBC-4 5.21
  * @cmd:	the command
@@ -75,7 +65,7 @@ sense_reason_t sbc_read_capacity_16(struct se_cmd *cmd)
 {
 	struct se_device *dev = cmd->se_dev;
 	const struct target_backend_ops *backend = dev->transport;
-	enum target_prot_type prot = prot_type_of(cmd);
+	enum target_prot_type prot = cmd_prot_type(cmd);
 	u8 buf[32] = { };
 	u16 aligned = 0;
 

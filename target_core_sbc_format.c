@@ -10,6 +10,7 @@
 
 #include <linux/slab.h>
 
+#include "backstore_ops.h"
 #include "cdb.h"
 
 /* Blocks erased at a time where the backend erases: nobody queued behind it waits long. */
@@ -146,6 +147,13 @@ static void format_written(struct sbc_job *job)
 	sbc_job_step(job, DMA_TO_DEVICE);
 }
 
+static sense_reason_t format_erase_step(struct sbc_job *job, u64 blocks)
+{
+	if (!job->erase)
+		return job->ops->execute_unmap(&job->io, job->lba, blocks);
+	return job->erase(job->dev, job->lba, blocks) ? CORE_WRITE_ERROR : 0;
+}
+
 /* A step of erasing; the next has its own turn in the queue. */
 static void format_erase(struct work_struct *work)
 {
@@ -153,7 +161,7 @@ static void format_erase(struct work_struct *work)
 	u64 step = min_t(u64, job->left, ERASE_STEP_BYTES / job->dev->dev_attrib.block_size);
 	sense_reason_t ret;
 
-	ret = job->ops->execute_unmap(&job->io, job->lba, step);
+	ret = format_erase_step(job, step);
 	if (ret || sbc_job_cancelled(job)) {
 		sbc_job_end(job, ret ?: TCM_CHECK_CONDITION_ABORT_CMD);
 		return;
@@ -170,6 +178,8 @@ static void format_erase(struct work_struct *work)
 
 static bool format_can_erase(const struct sbc_job *job)
 {
+	if (job->erase)
+		return true;
 	return job->ops->execute_unmap && job->dev->dev_attrib.emulate_tpu &&
 	       job->dev->dev_attrib.unmap_zeroes_data;
 }
@@ -183,13 +193,6 @@ static void format_erase_all(struct sbc_job *job)
 	}
 	job->next = format_written;
 	sbc_job_step(job, DMA_TO_DEVICE);
-}
-
-/* It begins when all earlier commands are through. ACA is still to be refused. */
-static void format_wait_for_others(struct se_cmd *cmd)
-{
-	if (cmd->sam_task_attr != TCM_ACA_TAG)
-		cmd->sam_task_attr = TCM_ORDERED_TAG;
 }
 
 /*
@@ -230,7 +233,7 @@ sense_reason_t sbc_setup_format(struct se_cmd *cmd, struct exec_cmd_ops *ops, un
 {
 	if (cmd->t_task_cdb[1] & FORMAT_FMTDATA)
 		*size = cmd->data_length;
-	format_wait_for_others(cmd);
+	cmd_wait_for_others(cmd);
 	return 0;
 }
 
@@ -336,7 +339,7 @@ sense_reason_t sbc_setup_sanitize(struct se_cmd *cmd, struct exec_cmd_ops *ops, 
 	if (len < least || len > most)
 		return TCM_INVALID_CDB_FIELD;
 	*size = len;
-	format_wait_for_others(cmd);
+	cmd_wait_for_others(cmd);
 	return 0;
 }
 
@@ -354,6 +357,14 @@ static sense_reason_t sanitize_check(const u8 *list, size_t len, u32 block_size)
 	if (!pattern_len || pattern_len > block_size || pattern_len != len - SANITIZE_HEADER)
 		return TCM_INVALID_PARAMETER_LIST;
 	return 0;
+}
+
+/* How the backstore erases for good, if it can; else the blocks are unmapped or overwritten. */
+static int (*sanitize_eraser(struct se_device *dev))(struct se_device *dev, u64 lba, u64 nolb)
+{
+	const struct backstore_ops *ops = dev_backstore_ops(dev);
+
+	return ops && ops->erase && !ops->erase(dev, 0, 0) ? ops->erase : NULL;
 }
 
 static sense_reason_t sanitize_start(struct se_cmd *cmd, u8 *list, size_t pattern_len)
@@ -377,6 +388,7 @@ static sense_reason_t sanitize_start(struct se_cmd *cmd, u8 *list, size_t patter
 		job->next = format_written;
 		sbc_job_step(job, DMA_TO_DEVICE);
 	} else {
+		job->erase = sanitize_eraser(cmd->se_dev);
 		format_erase_all(job);
 	}
 	return 0;

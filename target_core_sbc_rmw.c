@@ -144,24 +144,34 @@ sense_reason_t sbc_setup_verify(struct se_cmd *cmd, struct exec_cmd_ops *ops, un
 	return 0;
 }
 
-/* Ends a command of no blocks with GOOD, one with less data than its CDB says, or makes its job. */
-static struct sbc_job *job_for(struct se_cmd *cmd, size_t needs, sense_reason_t *reason)
+/* Ends a command of no blocks with GOOD, refuses one with less data than its CDB says, or starts its job. */
+static sense_reason_t run_job(struct se_cmd *cmd, size_t needs, void (*start)(struct sbc_job *job))
 {
 	struct sbc_job *job;
 
-	*reason = 0;
 	if (!cmd->t_task_nolb) {
 		target_complete_cmd(cmd, SAM_STAT_GOOD);
-		return NULL;
+		return 0;
 	}
-	if (cmd->data_length < needs) {
-		*reason = TCM_INVALID_CDB_FIELD;
-		return NULL;
-	}
+	if (cmd->data_length < needs)
+		return TCM_INVALID_CDB_FIELD;
 	job = sbc_job_create(cmd, cmd->t_task_lba, cmd->t_task_nolb);
 	if (!job)
-		*reason = TCM_OUT_OF_RESOURCES;
-	return job;
+		return TCM_OUT_OF_RESOURCES;
+	start(job);
+	return 0;
+}
+
+static size_t bytes_of(const struct se_cmd *cmd)
+{
+	return (size_t)cmd->t_task_nolb * cmd->se_dev->dev_attrib.block_size;
+}
+
+static void verify_start(struct sbc_job *job)
+{
+	job->bytchk = bytchk_of(job->cmd);
+	job->next = verify_next;
+	sbc_job_step(job, DMA_FROM_DEVICE);
 }
 
 /**
@@ -175,19 +185,9 @@ static struct sbc_job *job_for(struct se_cmd *cmd, size_t needs, sense_reason_t 
 sense_reason_t sbc_verify(struct se_cmd *cmd)
 {
 	unsigned int needs;
-	sense_reason_t ret;
-	struct sbc_job *job;
+	sense_reason_t ret = sbc_setup_verify(cmd, cmd_exec_ops(cmd), &needs);
 
-	ret = sbc_setup_verify(cmd, cmd_exec_ops(cmd), &needs);
-	if (ret)
-		return ret;
-	job = job_for(cmd, needs, &ret);
-	if (!job)
-		return ret;
-	job->bytchk = bytchk_of(cmd);
-	job->next = verify_next;
-	sbc_job_step(job, DMA_FROM_DEVICE);
-	return 0;
+	return ret ?: run_job(cmd, needs, verify_start);
 }
 
 /* WRITE AND VERIFY: each step is written, then read again */
@@ -219,6 +219,13 @@ static void write_verify_read(struct sbc_job *job)
 	sbc_job_again(job, DMA_FROM_DEVICE);
 }
 
+static void write_verify_start(struct sbc_job *job)
+{
+	job->bytchk = bytchk_of(job->cmd);
+	job->fua = true;
+	write_verify_step(job);
+}
+
 /**
  * sbc_setup_write_verify - WRITE AND VERIFY (10), (12), (16)
  * @cmd:	the command
@@ -240,16 +247,7 @@ sense_reason_t sbc_setup_write_verify(struct se_cmd *cmd, struct exec_cmd_ops *o
  */
 sense_reason_t sbc_write_verify(struct se_cmd *cmd)
 {
-	size_t needs = (size_t)cmd->t_task_nolb * cmd->se_dev->dev_attrib.block_size;
-	sense_reason_t ret;
-	struct sbc_job *job = job_for(cmd, needs, &ret);
-
-	if (!job)
-		return ret;
-	job->bytchk = bytchk_of(cmd);
-	job->fua = true;
-	write_verify_step(job);
-	return 0;
+	return run_job(cmd, bytes_of(cmd), write_verify_start);
 }
 
 /* COMPARE AND WRITE: one step */
@@ -281,6 +279,11 @@ static void caw_read(struct sbc_job *job)
 	sbc_job_step(job, DMA_FROM_DEVICE);
 }
 
+static void caw_start(struct sbc_job *job)
+{
+	sbc_job_lock(job, caw_read);
+}
+
 /**
  * sbc_setup_compare_and_write - COMPARE AND WRITE
  * @cmd:	the command
@@ -306,14 +309,7 @@ sense_reason_t sbc_setup_compare_and_write(struct se_cmd *cmd, struct exec_cmd_o
  */
 sense_reason_t sbc_compare_and_write(struct se_cmd *cmd)
 {
-	size_t needs = 2 * (size_t)cmd->t_task_nolb * cmd->se_dev->dev_attrib.block_size;
-	sense_reason_t ret;
-	struct sbc_job *job = job_for(cmd, needs, &ret);
-
-	if (!job)
-		return ret;
-	sbc_job_lock(job, caw_read);
-	return 0;
+	return run_job(cmd, 2 * bytes_of(cmd), caw_start);
 }
 
 /* ORWRITE: steps of read, or, write */
@@ -341,6 +337,11 @@ static void or_write(struct sbc_job *job)
 	sbc_job_again(job, DMA_TO_DEVICE);
 }
 
+static void or_start(struct sbc_job *job)
+{
+	sbc_job_lock(job, or_read);
+}
+
 /**
  * sbc_or_write - ORWRITE (16)
  * @cmd:	the command
@@ -349,12 +350,5 @@ static void or_write(struct sbc_job *job)
  */
 sense_reason_t sbc_or_write(struct se_cmd *cmd)
 {
-	size_t needs = (size_t)cmd->t_task_nolb * cmd->se_dev->dev_attrib.block_size;
-	sense_reason_t ret;
-	struct sbc_job *job = job_for(cmd, needs, &ret);
-
-	if (!job)
-		return ret;
-	sbc_job_lock(job, or_read);
-	return 0;
+	return run_job(cmd, bytes_of(cmd), or_start);
 }

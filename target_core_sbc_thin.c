@@ -6,6 +6,7 @@
 
 #include <linux/slab.h>
 
+#include "backstore_ops.h"
 #include "cdb.h"
 
 #define UNMAP_HEADER	8
@@ -251,10 +252,17 @@ sense_reason_t sbc_setup_lba_status(struct se_cmd *cmd, struct exec_cmd_ops *ops
 	return cdb_setup_alloc_10_32(cmd, ops, size);
 }
 
-/* Where no one can tell, a block counts as mapped. */
+/*
+ * Where no one can tell, a block counts as mapped; so it does on a unit that is
+ * fully provisioned, which it is as long as READ CAPACITY (16) says LBPME=0.
+ */
 static bool lba_is_mapped(struct se_device *dev, u64 lba, u64 *nolb)
 {
-	return !dev_is_rd(dev) || rd_is_mapped(dev, lba, nolb);
+	const struct backstore_ops *ops = dev_backstore_ops(dev);
+
+	if (!dev->dev_attrib.emulate_tpu && !dev->dev_attrib.emulate_tpws)
+		return true;
+	return !ops || !ops->is_mapped || ops->is_mapped(dev, lba, nolb);
 }
 
 /**

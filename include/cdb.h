@@ -19,6 +19,7 @@ enum cdb_layout {
 	CDB_LBA_32,	/* 64 bits at 12; 32 bits at 28 */
 	CDB_LBA_CAW,	/* 64 bits at 2; 8 bits at 13 */
 	CDB_LBA_ONLY_16,	/* 64 bits at 2; no number of blocks */
+	CDB_LBA_ATOMIC,	/* 64 bits at 2; 16 bits at 12 */
 };
 
 enum cdb_flags {
@@ -50,6 +51,8 @@ enum cdb_flags {
 #define READ_DEFECT_DATA_12		0xb7
 
 #define CDB_MAX_LEN	TCM_MAX_COMMAND_SIZE
+
+struct backstore_atomic;
 
 struct cdb_op {
 	u8			opcode;
@@ -107,6 +110,13 @@ static inline struct exec_cmd_ops *cmd_exec_ops(const struct se_cmd *cmd)
 	return cmd->protocol_data;
 }
 
+/* It begins when all earlier commands are through, and no other before its end. ACA is still to be refused. */
+static inline void cmd_wait_for_others(struct se_cmd *cmd)
+{
+	if (cmd->sam_task_attr != TCM_ACA_TAG)
+		cmd->sam_task_attr = TCM_ORDERED_TAG;
+}
+
 /* Allocation length fields: cuts to what a handler can answer. */
 sense_reason_t cdb_setup_alloc_6(struct se_cmd *cmd, struct exec_cmd_ops *ops, unsigned int *size);	/* byte 4 */
 sense_reason_t cdb_setup_alloc_3(struct se_cmd *cmd, struct exec_cmd_ops *ops, unsigned int *size);	/* bytes 3-4 */
@@ -160,6 +170,9 @@ sense_reason_t sbc_write_verify(struct se_cmd *cmd);
 sense_reason_t sbc_setup_compare_and_write(struct se_cmd *cmd, struct exec_cmd_ops *ops, unsigned int *size);
 sense_reason_t sbc_compare_and_write(struct se_cmd *cmd);
 sense_reason_t sbc_or_write(struct se_cmd *cmd);
+/* target_core_sbc_atomic.c */
+void dev_atomic(const struct se_device *dev, struct backstore_atomic *limits);
+sense_reason_t sbc_setup_write_atomic(struct se_cmd *cmd, struct exec_cmd_ops *ops, unsigned int *size);
 /* target_core_sbc_thin.c */
 sense_reason_t sbc_setup_unmap(struct se_cmd *cmd, struct exec_cmd_ops *ops, unsigned int *size);
 sense_reason_t sbc_unmap(struct se_cmd *cmd);
@@ -184,10 +197,5 @@ sense_reason_t sbc_format_reason(const struct se_device *dev);
 
 /* target_core_dif.c: @protect is the RD/WR/VRPROTECT field */
 sense_reason_t sbc_setup_prot(struct se_cmd *cmd, const struct cdb_op *op, u8 protect);
-
-/* target_core_rd.c */
-/* Of how many blocks from @lba on, at most *@nolb, are all mapped or all not: sets *@nolb. */
-bool rd_is_mapped(struct se_device *dev, u64 lba, u64 *nolb);
-bool dev_is_rd(const struct se_device *dev);
 
 #endif /* LIO_CDB_H */

@@ -38,6 +38,7 @@
  * @bytchk:	VERIFY: as in the CDB
  * @pass:	SANITIZE: passes to go, this one included
  * @invert:	SANITIZE: the pattern is inverted after each pass
+ * @erase:	SANITIZE: how the backstore erases; NULL: by unmapping or writing
  * @total:	FORMAT and SANITIZE: blocks of all passes, for the progress
  */
 struct sbc_job {
@@ -65,6 +66,7 @@ struct sbc_job {
 	u8			bytchk;
 	u8			pass;
 	bool			invert;
+	int			(*erase)(struct se_device *dev, u64 lba, u64 nolb);
 	u64			total;
 };
 

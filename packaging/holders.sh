@@ -5,12 +5,18 @@
 # What in the tree of the target belongs to a module (below /sys/kernel/config/target).
 declare -A CONFIGFS_OF=(
 	[target_core_user]='core/user_*/*'
+	[target_core_file]='core/fileio_*/*'
+	[target_core_iblock]='core/iblock_*/*'
+	[target_core_pscsi]='core/pscsi_*/*'
 	[tcm_loop]='loopback/*'
 )
 
 # Directories that a module holds itself by, with nothing configured in them.
 declare -A CONFIGFS_EMPTY=(
 	[target_core_user]='core/user_*'
+	[target_core_file]='core/fileio_*'
+	[target_core_iblock]='core/iblock_*'
+	[target_core_pscsi]='core/pscsi_*'
 	[tcm_loop]='loopback'
 )
 

@@ -30,6 +30,7 @@ struct blk_holder_ops;
 #define blk_mode_t	unsigned int
 #define BLK_OPEN_READ	1
 #define BLK_OPEN_WRITE	2
+#define BLK_OPEN_NDELAY	8
 #endif
 
 /*
@@ -57,12 +58,34 @@ static inline struct file *bdev_file_open_by_path(const char *path, blk_mode_t m
 	if (err)
 		return ERR_PTR(err);
 	file = filp_open(path, (mode & BLK_OPEN_WRITE ? O_RDWR : O_RDONLY) | O_LARGEFILE |
-			       (holder ? O_EXCL : 0), 0);
+			       (mode & BLK_OPEN_NDELAY ? O_NONBLOCK : 0) | (holder ? O_EXCL : 0), 0);
 	if (!IS_ERR(file) && (mode & BLK_OPEN_WRITE) && bdev_read_only(file_bdev(file))) {
 		bdev_fput(file);
 		file = ERR_PTR(-EACCES);
 	}
 	return file;
+}
+#endif
+
+/* Writes that are never torn: since 6.11. Sets what a device takes, in bytes; false: it takes none. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+#define REQ_ATOMIC	((__force blk_opf_t)0)
+
+static inline bool compat_bdev_atomic(struct block_device *bdev, u32 *min, u32 *max, u32 *boundary)
+{
+	return false;
+}
+#else
+static inline bool compat_bdev_atomic(struct block_device *bdev, u32 *min, u32 *max, u32 *boundary)
+{
+	struct request_queue *q = bdev_get_queue(bdev);
+
+	if (!bdev_can_atomic_write(bdev))
+		return false;
+	*min = queue_atomic_write_unit_min_bytes(q);
+	*max = queue_atomic_write_unit_max_bytes(q);
+	*boundary = queue_atomic_write_boundary_bytes(q);
+	return true;
 }
 #endif
 

@@ -52,6 +52,11 @@ static inline void shrinker_free(struct shrinker *shrinker)
 }
 #endif
 
+/* WRITE_ATOMIC_16 in <scsi/scsi_proto.h>: since 6.11 */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+#define WRITE_ATOMIC_16		0x9c
+#endif
+
 /* scsi_host_template.eh_timed_out returned enum blk_eh_timer_return before 6.2 */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
 #define scsi_timeout_action	blk_eh_timer_return

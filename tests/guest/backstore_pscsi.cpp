@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // target_core_pscsi on scsi_debug: what the device says arrives as it is, the disk is held.
+#include <fcntl.h>
+
 #include <algorithm>
 
 #include "backstore_stage.hpp"
@@ -166,27 +168,137 @@ TEST(BackstoreOurs, PscsiDiskAnswersAsItIs)
 	EXPECT_OK(unload_module("scsi_debug"));
 }
 
-class BackstorePscsiType : public testing::TestWithParam<int> {};
-INSTANTIATE_TEST_SUITE_P(Types, BackstorePscsiType, testing::Values(1, 5, 7, 8)); // tape, CD, optical, changer
+/// A kind of device, its driver here, and the node that a pscsi device of it is told of.
+struct Kind {
+	int type;
+	const char *module, *directory, *node;
+	Cdb read; ///< of this kind: of 4 KiB, or an element's status
+};
+
+std::ostream &operator<<(std::ostream &os, const Kind &kind)
+{
+	return os << "type " << kind.type;
+}
+
+const Kind tape{1, "st", "scsi_tape", "nst0", Cdb{0x08, 0, 0, 0x10, 0, 0}};
+const Kind rom{5, "sr_mod", "block", "sr0", cdb::read(10, 0, 2)};
+const Kind optical{7, "sd_mod", "block", "sd", cdb::read(12, 0, 8)};
+const Kind changer{8, "ch", "scsi_changer", "sch0", Cdb{0xb8, 0, 0, 0, 0, 1, 0, 0, 0x10, 0, 0, 0}};
+
+class BackstorePscsiType : public testing::TestWithParam<Kind> {
+protected:
+	void SetUp() override
+	{
+		expect_complaints();
+		expect_dmesg("^(st|sr|sd|ch|scsi) [0-9:]+: ", Need::optional);
+		expect_dmesg("^(st|sr|sch|sd.*)\\d*: ", Need::optional);
+		expect_dmesg("^cdrom: ", Need::optional);
+		expect_dmesg("^Uniform CD-ROM driver", Need::optional);
+	}
+	void TearDown() override
+	{
+		// ch holds the module of a device as long as that is there.
+		if (exists(device_)) {
+			EXPECT_OK(write_value(device_ + "/delete", "1"));
+		}
+		EXPECT_OK(unload_module("scsi_debug"));
+	}
+
+	/// The device, and the node that its driver has made.
+	Result<std::pair<std::string, std::string>> make_device()
+	{
+		LIO_CHECK(load_module(GetParam().module));
+		LIO_TRY(std::string device, debug_device({"ptype=" + std::to_string(GetParam().type)}));
+		device_ = device;
+		std::string found;
+		LIO_CHECK(wait_until(Deadline(seconds(20)), GetParam().node, [&] {
+			for (const auto &name : list_dir(device + "/" + GetParam().directory).value_or({}))
+				if (name.starts_with(GetParam().node) && exists("/dev/" + name))
+					found = "/dev/" + name;
+			return !found.empty();
+		}));
+		return std::pair{device, found};
+	}
+
+private:
+	std::string device_;
+};
+INSTANTIATE_TEST_SUITE_P(Types, BackstorePscsiType, testing::Values(tape, rom, optical, changer));
 
 TEST_P(BackstorePscsiType, Answers)
 {
-	expect_complaints();
-	expect_dmesg("^(st|sr|sd|ch|scsi) [0-9:]+: ", Need::optional);
-	ASSERT_OK_AND_ASSIGN(std::string device, debug_device({"ptype=" + std::to_string(GetParam())}));
-	{
-		std::string node = "/dev/null";
-		if (auto names = list_dir(device + "/block"); names && !names->empty())
-			node = "/dev/" + names->front();
-		ASSERT_OK_AND_ASSIGN(Backstore p, make_pscsi(device, node));
-		ASSERT_OK_AND_ASSIGN(PassedThrough way, pass_through(p, device));
-		ASSERT_OK_AND_ASSIGN(auto inquiry, way.sg.fetch(cdb::inquiry(96), 96));
-		EXPECT_EQ(inquiry.at(0) & 0x1f, GetParam());
-		for (const auto &[cdb, room] : {std::pair{cdb::inquiry(96), 96}, {cdb::inquiry_vpd(0x83), 255}, {cdb::test_unit_ready(), 0},
-						{cdb::mode_sense(6, 0x3f), 255}, {Cdb{0x01, 0, 0, 0, 0, 0}, 0}})
-			expect_same(way, cdb, static_cast<size_t>(room));
+	ASSERT_OK_AND_ASSIGN(auto made, make_device());
+	auto &[device, node] = made;
+	ASSERT_OK_AND_ASSIGN(Backstore p, make_pscsi(device, node));
+	ASSERT_OK_AND_ASSIGN(PassedThrough way, pass_through(p, device));
+	ASSERT_OK_AND_ASSIGN(auto inquiry, way.sg.fetch(cdb::inquiry(96), 96));
+	EXPECT_EQ(inquiry.at(0) & 0x1f, GetParam().type);
+	// More room than there is data, less, none; what is there and what is not.
+	for (const auto &[cdb, room] :
+	     {std::pair{cdb::inquiry(96), 96}, {cdb::inquiry(255), 255}, {cdb::inquiry(5), 5}, {cdb::inquiry_vpd(0x83), 255},
+	      {cdb::test_unit_ready(), 0}, {cdb::mode_sense(6, 0x3f), 255}, {cdb::mode_sense(10, 0x1d), 200}, {cdb::request_sense(252), 252},
+	      {Cdb{0x01, 0, 0, 0, 0, 0}, 0}, {Cdb{0xa5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0}, {cdb::rsoc(2048), 2048}})
+		expect_same(way, cdb, static_cast<size_t>(room));
+	expect_same(way, GetParam().read, 4096);
+}
+
+// In use elsewhere: refused by name. Used by us: nobody else gets it.
+TEST_P(BackstorePscsiType, IsHeldExclusively)
+{
+	ASSERT_OK_AND_ASSIGN(auto made, make_device());
+	auto &[device, node] = made;
+	expect_dmesg("target_core_pscsi: .*: is not the device that control tells of", Need::required);
+	expect_dmesg("target_core_pscsi: /dev/\\w+: cannot be claimed, it is in use: -16", Need::required);
+	EXPECT_ERRNO(make_pscsi(device, "/dev/null"), EINVAL);
+	ASSERT_OK_AND_ASSIGN(auto names, list_dir(device + "/scsi_generic"));
+	const std::string generic = "/dev/" + names.front();
+	for (const std::string &held : {node, generic}) {
+		SCOPED_TRACE(held);
+		// A changer's own node has no exclusive use.
+		if (held.starts_with("/dev/sch"))
+			continue;
+		{
+			ASSERT_OK_AND_ASSIGN(Backstore p, make_pscsi(device, held));
+			EXPECT_ERRNO(make_pscsi(device, held), EBUSY);
+			EXPECT_ERRNO(open_fd(held, O_RDWR | O_EXCL | O_NONBLOCK), EBUSY);
+		}
+		ASSERT_OK_AND_ASSIGN(Fd other, open_fd(held, O_RDWR | O_EXCL | O_NONBLOCK));
+		EXPECT_ERRNO(make_pscsi(device, held), EBUSY);
 	}
-	EXPECT_OK(unload_module("scsi_debug"));
+	EXPECT_OK(make_pscsi(device, node));
+}
+
+/// Finds devices that have been removed once more.
+Status scan_again(const std::string &device)
+{
+	std::string name = device.substr(device.rfind('/') + 1);
+	return write_value("/sys/class/scsi_host/host" + name.substr(0, name.find(':')) + "/scan", "- - -");
+}
+
+// Gone: told at once, whatever it was. Back: it can be had again.
+TEST_P(BackstorePscsiType, GoesAndComes)
+{
+	ASSERT_OK_AND_ASSIGN(auto made, make_device());
+	auto &[device, node] = made;
+	for (int round = 0; round < 2; round++) {
+		ASSERT_OK(wait_until(Deadline(seconds(20)), node, [&, &n = node] { return exists(n); }));
+		ASSERT_OK_AND_ASSIGN(Backstore p, make_pscsi(device, node));
+		ASSERT_OK_AND_ASSIGN(LoopTarget target, LoopTarget::create());
+		ASSERT_OK_AND_ASSIGN(LoopLun lun, target.add_lun(0, p));
+		ASSERT_OK_AND_ASSIGN(SgDevice sg, lun.open_sg());
+		if (GetParam().type == optical.type) {
+			ASSERT_OK(lun.block_node());
+		}
+		ASSERT_OK(sg.execute_past_ua(cdb::test_unit_ready()));
+		ASSERT_OK(write_value(device + "/delete", "1"));
+		for (const Cdb &cdb : {cdb::test_unit_ready(), Cdb{0x01, 0, 0, 0, 0, 0}}) {
+			ASSERT_OK_AND_ASSIGN(ScsiReply reply, sg.execute(cdb));
+			EXPECT_EQ(reply.kcq(), 0x043e01u) << reply; // LOGICAL UNIT FAILURE
+		}
+		ASSERT_OK(lun.destroy());
+		ASSERT_OK(p.destroy());
+		ASSERT_OK(scan_again(device));
+	}
 }
 
 // The distribution's module drops a reference to the host that it does not have.

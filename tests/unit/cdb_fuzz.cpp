@@ -21,7 +21,7 @@ core_dev any_device(fuzz::Input &in)
 {
 	core_dev dev{};
 	uint16_t bits = in.half();
-	dev.dev.transport = &core_fake_backend;
+	core_fake_device(&dev.dev);
 	auto &a = dev.dev.dev_attrib;
 	a.emulate_tpu = bits & 1;
 	a.emulate_tpws = bits & 2;
@@ -100,6 +100,8 @@ void check_accepted(const se_cmd &cmd, const core_dev &dev)
 	if (op->flags & CDB_RANGE)
 		shim_assert((unsigned __int128)cmd.t_task_lba + cmd.t_task_nolb <=
 			    (unsigned __int128)core_fakes.last_lba + 1);
+	if (op->opcode == WRITE_ATOMIC_16)
+		shim_assert(cmd.t_task_nolb <= core_fakes.atomic_max && cmd.sam_task_attr == TCM_ORDERED_TAG);
 	if (op->flags & CDB_BLOCKS && op->opcode != COMPARE_AND_WRITE && !dropped)
 		shim_assert(bytes == core_fakes.size);
 	if (core_fakes.size && cmd.data_length && cmd.data_direction != DMA_BIDIRECTIONAL && !dropped)
@@ -131,6 +133,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz::Input in(data, size);
 	core_dev dev = any_device(in);
 	core_fakes = {};
+	core_fakes.atomic_max = in.byte();
+	core_fakes.atomic_alignment = in.byte() & 7;
+	core_fakes.atomic_granularity = in.byte() & 7;
 	// get_blocks() of a backend: the last LBA, never all ones.
 	core_fakes.last_lba = in.quad() >> (in.byte() & 63);
 	if (core_fakes.last_lba == ~0ull)

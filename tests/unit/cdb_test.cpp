@@ -35,7 +35,7 @@ std::span<const cdb_op> table()
 core_dev full_device()
 {
 	core_dev dev{};
-	dev.dev.transport = &core_fake_backend;
+	core_fake_device(&dev.dev);
 	auto &a = dev.dev.dev_attrib;
 	a.emulate_tpu = a.emulate_tpws = a.emulate_caw = a.emulate_rsoc = true;
 	a.emulate_fua_write = a.emulate_write_cache = true;
@@ -55,6 +55,7 @@ protected:
 		ASSERT_EQ(cdb_init(), 0);
 		core_fakes = {};
 		core_fakes.last_lba = medium_blocks - 1;
+		core_fakes.atomic_max = 64;
 	}
 
 	/// Parses @bytes; what they send or fetch is @length bytes.
@@ -123,6 +124,7 @@ std::pair<Field, Field> fields_of(const cdb_op &op)
 	case CDB_LBA_16: return {{2, 8}, {10, 4}};
 	case CDB_LBA_32: return {{12, 8}, {28, 4}};
 	case CDB_LBA_CAW: return {{2, 8}, {13, 1}};
+	case CDB_LBA_ATOMIC: return {{2, 8}, {12, 2}};
 	case CDB_LBA_ONLY_16: return {{2, 8}, {0, 0}};
 	}
 	return {};
@@ -340,6 +342,51 @@ TEST_F(Cdb, WhatIsNotThere)
 	EXPECT_EQ(parse(read_32), 0u);
 	read_32[7] = 25;
 	EXPECT_EQ(parse(read_32), TCM_INVALID_CDB_FIELD);
+}
+
+// What VPD page B0h says of WRITE ATOMIC is what happens to it (SBC-4, 6.6.4).
+TEST_F(Cdb, AtomicWritesHaveLimits)
+{
+	core_fakes.atomic_max = 64;
+	core_fakes.atomic_alignment = 8;
+	core_fakes.atomic_granularity = 4;
+	auto write = [&](uint64_t lba, uint32_t nolb, uint16_t boundary = 0) {
+		Bytes cdb(16);
+		cdb[0] = WRITE_ATOMIC_16;
+		set_field(cdb, 2, 8, lba);
+		set_field(cdb, 10, 2, boundary);
+		set_field(cdb, 12, 2, nolb);
+		return parse(cdb, nolb * 512, DMA_TO_DEVICE);
+	};
+	ASSERT_EQ(write(16, 64), 0u);
+	EXPECT_EQ(cmd_.sam_task_attr, TCM_ORDERED_TAG);
+	EXPECT_EQ(core_fakes.size, 64u * 512);
+	EXPECT_EQ(write(8, 4), 0u);
+	EXPECT_EQ(write(8, 0), 0u);
+	EXPECT_EQ(write(16, 65), TCM_INVALID_CDB_FIELD);
+	EXPECT_EQ(write(16, 68), TCM_INVALID_CDB_FIELD);
+	EXPECT_EQ(write(16, 6), TCM_INVALID_CDB_FIELD);
+	EXPECT_EQ(write(12, 8), TCM_INVALID_CDB_FIELD);
+	EXPECT_EQ(write(16, 8, 8), TCM_INVALID_CDB_FIELD);
+	EXPECT_EQ(write(medium_blocks, 8), TCM_ADDRESS_OUT_OF_RANGE);
+	core_fakes.atomic_max = 0;
+	EXPECT_EQ(write(16, 8), TCM_UNSUPPORTED_SCSI_OPCODE);
+}
+
+// Whoever comes first after a change of size says so to everybody, once; at first there is none.
+TEST_F(Cdb, NewSizeIsTold)
+{
+	EXPECT_EQ(parse({READ_10, 0, 0, 0, 0, 0, 0, 0, 1}, 512, DMA_FROM_DEVICE), 0u);
+	EXPECT_EQ(parse({TEST_UNIT_READY}), 0u);
+	EXPECT_EQ(core_fakes.nr_attentions, 0u);
+	for (const Bytes &cdb : {Bytes{TEST_UNIT_READY}, Bytes{READ_CAPACITY}, Bytes{WRITE_10}, Bytes{SYNCHRONIZE_CACHE}}) {
+		core_fakes.last_lba += 100;
+		core_fakes.nr_attentions = 0;
+		for (int i = 0; i < 2; i++)
+			EXPECT_EQ(parse(cdb), 0u);
+		EXPECT_EQ(core_fakes.nr_attentions, 1u);
+		EXPECT_EQ(core_fakes.attention, 0x2a09); // CAPACITY DATA HAS CHANGED
+	}
 }
 
 /// An UNMAP parameter list.

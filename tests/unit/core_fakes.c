@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "core_fakes.h"
 
+#include "backstore_ops.h"
 #include "sbc_job.h"
 
 struct core_fakes core_fakes;
@@ -18,10 +19,28 @@ static u32 get_device_type(struct se_device *dev)
 	return TYPE_DISK;
 }
 
-const struct target_backend_ops core_fake_backend = {
-	.get_blocks = get_blocks,
-	.get_device_type = get_device_type,
+static void atomic(struct se_device *dev, struct backstore_atomic *limits)
+{
+	(void)dev;
+	*limits = (struct backstore_atomic){
+		core_fakes.atomic_max, core_fakes.atomic_alignment, core_fakes.atomic_granularity
+	};
+}
+
+static const struct backstore_ops backend = {
+	.ops = {
+		.get_blocks = get_blocks,
+		.get_device_type = get_device_type,
+	},
+	.version = BACKSTORE_OPS_VERSION,
+	.atomic = atomic,
 };
+
+void core_fake_device(struct se_device *dev)
+{
+	dev->transport = &backend.ops;
+	dev->dev_flags = DF_BACKSTORE_OPS;
+}
 
 static sense_reason_t execute_rw(struct se_cmd *cmd, struct scatterlist *sgl, u32 nents, enum dma_data_direction dir)
 {
@@ -81,16 +100,17 @@ sense_reason_t sbc_setup_prot(struct se_cmd *cmd, const struct cdb_op *op, u8 pr
 	return protect ? TCM_INVALID_CDB_FIELD : 0;
 }
 
-bool dev_is_rd(const struct se_device *dev)
+void ua_allocate_dev(struct se_device *dev, const struct se_node_acl *except, u8 asc, u8 ascq)
 {
 	(void)dev;
-	return false;
+	shim_assert(!except);
+	core_fakes.nr_attentions++;
+	core_fakes.attention = (u16)(asc << 8 | ascq);
 }
 
-bool rd_is_mapped(struct se_device *dev, u64 lba, u64 *nolb)
+enum target_prot_type cmd_prot_type(const struct se_cmd *cmd)
 {
-	(void)dev, (void)lba, (void)nolb;
-	shim_bug("not a ramdisk", __FILE__, __LINE__);
+	return cmd->se_dev->dev_attrib.pi_prot_type;
 }
 
 void execute_done(struct se_cmd *cmd)

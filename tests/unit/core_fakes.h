@@ -25,10 +25,16 @@ struct core_fakes {
 	unsigned int nr_unmaps;
 	u64 unmapped;
 	u64 unmap_end;
+	/* What WRITE ATOMIC may write */
+	u32 atomic_max, atomic_alignment, atomic_granularity;
+	/* Unit attentions for all nexuses, and the last one's codes */
+	unsigned int nr_attentions;
+	u16 attention;
 };
 
 extern struct core_fakes core_fakes;
-extern const struct target_backend_ops core_fake_backend;
+/* Makes @dev one of the fake backend. */
+void core_fake_device(struct se_device *dev);
 extern struct exec_cmd_ops core_fake_ops;
 
 #ifdef __cplusplus

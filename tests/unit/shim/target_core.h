@@ -96,6 +96,7 @@ struct se_dev_attrib {
 struct se_device {
 	const struct target_backend_ops *transport;
 	u8 transport_flags;
+	u32 dev_flags;
 	struct se_dev_attrib dev_attrib;
 };
 
@@ -104,6 +105,7 @@ struct core_dev {
 	bool emulate_format;
 	unsigned int failed;
 	u32 format_progress;
+	u64 blocks;
 };
 
 struct se_session {
@@ -144,6 +146,7 @@ static inline struct scatterlist *sg_next(struct scatterlist *sg)
 #define min3(a, b, c)		min(a, min(b, c))
 #define cmpxchg(p, old, new) \
 	({ __typeof__(*(p)) old_ = (old); __atomic_compare_exchange_n(p, &old_, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); old_; })
+#define cmpxchg64(p, old, new)	cmpxchg(p, old, new)
 #define div64_u64(n, d)		((u64)(n) / (u64)(d))
 #define INIT_WORK(w, f)		((w)->func = (f))
 
@@ -230,6 +233,9 @@ extern "C" {
 sense_reason_t target_cmd_size_check(struct se_cmd *cmd, unsigned int size);
 void target_complete_cmd(struct se_cmd *cmd, u8 status);
 void execute_done(struct se_cmd *cmd);
+struct se_node_acl;
+void ua_allocate_dev(struct se_device *dev, const struct se_node_acl *except, u8 asc, u8 ascq);
+enum target_prot_type cmd_prot_type(const struct se_cmd *cmd);
 extern struct workqueue_struct *target_submission_wq;
 bool queue_work(struct workqueue_struct *wq, struct work_struct *work);
 size_t cmd_fetch(struct se_cmd *cmd, size_t offset, void *buf, size_t len);
