@@ -93,9 +93,11 @@ Bytes naa_of(const char *serial)
 	return {page.begin() + 8, page.begin() + 24};
 }
 
-const Bytes ports = hex("61 94 00 04 00 00 00 00 61 95 00 04 00 00 00 00 01 06 00 04 00 00 00 00 63 98 00 20") +
-		    ascii("naa.5001405000000001,t,0x0001") + Bytes(3) + hex("63 a8 00 18") +
-		    ascii("naa.5001405000000001") + Bytes(4);
+/// Stock ends the port's name string with ",t,0x0001", which only an iSCSI port has, and does not tell
+/// the SAS address as NAA (SPL-3).
+const Bytes ports = hex("61 93 00 08 50 01 40 50 00 00 00 01 61 94 00 04 00 00 00 00 61 95 00 04 00 00 00 00"
+			"01 06 00 04 00 00 00 00 63 98 00 18") +
+		    ascii("naa.5001405000000001") + Bytes(4) + hex("63 a8 00 18") + ascii("naa.5001405000000001") + Bytes(4);
 
 TEST(Inquiry, StandardDataOfARamdisk)
 {
@@ -151,14 +153,14 @@ TEST(Inquiry, IdentityIsNotListedWithoutASerial)
 {
 	EXPECT_EQ(vpd(0, ramdisk()), hex("00 00 00 06 00 86 b0 b1 b2 b3"));
 	EXPECT_EQ(vpd(0x80, ramdisk()), hex("00 80 00 00"));
-	EXPECT_EQ(vpd(0x83, ramdisk()), hex("00 83 00 65 02 01 00 09") + ascii("LIO-ORG ") + Bytes(1) + ports);
+	EXPECT_EQ(vpd(0x83, ramdisk()), hex("00 83 00 69 02 01 00 09") + ascii("LIO-ORG ") + Bytes(1) + ports);
 }
 
 TEST(Inquiry, IdentityAsStockHasIt)
 {
 	EXPECT_EQ(with_serial("abc", 0x80), hex("00 80 00 04 61 62 63 00"));
 	EXPECT_EQ(with_serial("abc", 0x83),
-		  hex("00 83 00 88 01 03 00 10 60 01 40 5a bc 00 00 00 00 00 00 00 00 00 00 00 02 01 00 18") +
+		  hex("00 83 00 8c 01 03 00 10 60 01 40 5a bc 00 00 00 00 00 00 00 00 00 00 00 02 01 00 18") +
 			  ascii("LIO-ORG RAMDISK-MCP:abc") + Bytes(1) + ports);
 }
 
@@ -172,6 +174,35 @@ TEST(Inquiry, NaaTakesTheHexDigitsOfTheSerial)
 	EXPECT_EQ(naa_of("3e4ce3c8-1d80-4baf-a9d0-a9dd0b9a6bd1"),
 		  hex("60 01 40 53 e4 ce 3c 81 d8 04 ba fa 9d 0a 9d d0"));
 	EXPECT_EQ(naa_of(std::string(253, 'f').c_str()), hex("60 01 40 5f ff ff ff ff ff ff ff ff ff ff ff ff"));
+}
+
+/// The designators of the port and its device for a protocol and what the fabric calls the port.
+Bytes port_names(uint8_t proto, const char *name)
+{
+	inquiry_facts f = ramdisk();
+	f.proto = proto;
+	f.port_name = name;
+	f.tpgt = 0xa01f;
+	f.has_tg_pt_gp = f.has_lu_gp = false;
+	Bytes page = vpd(0x83, f);
+	return {page.begin() + 17, page.end()}; // behind the vendor's
+}
+
+TEST(Inquiry, NamesOfPortsAreTheirProtocols)
+{
+	auto port = [](uint8_t first) { return Bytes{first, 0x94} + hex("00 04 00 00 00 00"); };
+	const Bytes fc = ascii("naa.20000050DEADBEEF") + Bytes(4);
+	for (const char *name : {"20000050deadbeef", "20:00:00:50:de:ad:be:ef", "naa.20000050DEADBEEF"})
+		EXPECT_EQ(port_names(0, name), port(0x01) + hex("03 98 00 18") + fc + hex("03 a8 00 18") + fc) << name;
+	const Bytes sbp = ascii("eui.0123456789ABCDEF") + Bytes(4);
+	EXPECT_EQ(port_names(3, "0123456789abcdef"), port(0x31) + hex("33 98 00 18") + sbp + hex("33 a8 00 18") + sbp);
+	const Bytes srp = ascii("eui.FE80000000000000000211FFFE123456") + Bytes(4);
+	EXPECT_EQ(port_names(4, "0xfe80000000000000000211fffe123456"),
+		  port(0x41) + hex("43 98 00 28") + srp + hex("43 a8 00 28") + srp);
+	EXPECT_EQ(port_names(5, "iqn.a:b"),
+		  port(0x51) + hex("53 98 00 14") + ascii("iqn.a:b,t,0xA01F") + Bytes(4) + hex("53 a8 00 08") + ascii("iqn.a:b") + Bytes(1));
+	for (const char *name : {"naa.500140500000001", "naa.50014050000000012", "naa.500140500000000g", "naa.", "x"})
+		EXPECT_EQ(port_names(6, name), port(0x61)) << name;
 }
 
 /// Every descriptor lies in the page, whatever its strings and the room.
@@ -197,6 +228,7 @@ TEST(Inquiry, DescriptorsFitWhateverTheNames)
 		f.has_serial = true;
 		f.serial = serial.c_str();
 		f.port_name = name.c_str();
+		f.proto = 5; // whose names are taken as they are
 		for (size_t room : {64, 200, 300, 600, 1024})
 			check_descriptors(vpd(0x83, f, room));
 	}
