@@ -9,10 +9,10 @@
  * by its deadline, and a command that comes back later finds the waiter, not
  * the function's stack. Until it does its LUN is NOT READY.
  *
- * Not so for a write that still waits for its data: no backstore has seen it, and
- * from now on none will. Its own nexus' function waits until the fabric is through
- * with it, but the LUN stays ready; another nexus' function does not wait at all,
- * or an initiator that sends no data could keep all others from theirs.
+ * Not so for a write that still waits for its data (@fenced): no backstore has
+ * seen it, and from now on none will. It is waited for as well, but the LUN stays
+ * ready, and other nexuses' functions are COMPLETE at the deadline; later ones do
+ * not wait for it again. An initiator that sends no data keeps nobody from theirs.
  */
 #include "core.h"
 
@@ -31,16 +31,23 @@ struct abort_waiter {
 	struct se_lun		*lun;	/* with a lun_ref: keeps dev */
 	struct se_device	*dev;
 	bool			fenced;	/* no backstore has it, or will have it */
+	bool			others;	/* of another nexus than the function */
 	atomic_t		state;
 	struct completion	done;
 };
 
-static void waiter_free(struct abort_waiter *waiter)
+static void unclaim(struct se_device *dev)
 {
-	atomic_t *claimed = &to_core_dev(waiter->dev)->claimed;
+	atomic_t *claimed = &to_core_dev(dev)->claimed;
 
 	if (atomic_dec_and_test(claimed))
 		wake_up_var(claimed);
+}
+
+static void waiter_free(struct abort_waiter *waiter, bool counted)
+{
+	if (counted)
+		unclaim(waiter->dev);
 	percpu_ref_put(&waiter->lun->lun_ref);
 	kfree(waiter);
 }
@@ -74,22 +81,40 @@ void abort_waiter_release(struct completion *abrt_compl)
 		return;
 	}
 	count_lost(waiter, -1);
-	waiter_free(waiter);
+	waiter_free(waiter, !waiter->fenced);
 }
 
-/* Waits until @deadline (jiffies); false: the command has not been released. Frees the waiter, sooner or later. */
+/*
+ * Leaves the waiter to its command; false: that has just been released. The
+ * function's own command keeps the device.
+ */
+static bool waiter_abandon(struct abort_waiter *waiter)
+{
+	struct se_device *dev = waiter->dev;
+	bool fenced = waiter->fenced;
+
+	count_lost(waiter, 1);
+	if (atomic_cmpxchg(&waiter->state, WAITER_WAITING, WAITER_ABANDONED) != WAITER_WAITING) {
+		count_lost(waiter, -1);
+		return false;
+	}
+	if (fenced)
+		unclaim(dev);
+	return true;
+}
+
+/* Waits until @deadline (jiffies); false: the command may still have an effect. Frees the waiter, sooner or later. */
 static bool waiter_wait(struct abort_waiter *waiter, unsigned long deadline)
 {
 	long left = max_t(long, deadline - jiffies, 1);
+	bool harmless = waiter->fenced && waiter->others;
 
 	if (!wait_for_completion_timeout(&waiter->done, left)) {
-		count_lost(waiter, 1);
-		if (atomic_cmpxchg(&waiter->state, WAITER_WAITING, WAITER_ABANDONED) == WAITER_WAITING)
-			return false;
-		count_lost(waiter, -1);
+		if (waiter_abandon(waiter))
+			return harmless;
 		wait_for_completion(&waiter->done);
 	}
-	waiter_free(waiter);
+	waiter_free(waiter, true);
 	return true;
 }
 
@@ -106,7 +131,7 @@ struct victims {
 static bool claim(struct se_cmd *cmd, struct se_session *tmr_sess, bool tas, struct victims *victims)
 {
 	struct abort_waiter *waiter = kzalloc(sizeof(*waiter), GFP_ATOMIC | __GFP_NOWARN);
-	bool others = cmd->se_sess != tmr_sess, wait = false;
+	bool ok = false;
 
 	if (!waiter) {
 		victims->missed = true;
@@ -114,13 +139,12 @@ static bool claim(struct se_cmd *cmd, struct se_session *tmr_sess, bool tas, str
 	}
 	spin_lock(&cmd->t_state_lock);
 	/* A second claim would answer before the first one's command has gone: it is counted as lost by that one. */
-	if (cmd->transport_state & (CMD_T_COMPLETE | CMD_T_FABRIC_STOP | CMD_T_ABORTED) || !cmd->lun_ref_active ||
-	    !kref_read(&cmd->cmd_kref))
-		goto out;
-	cmd->transport_state |= CMD_T_ABORTED | (tas && others ? CMD_T_TAS : 0);
-	waiter->fenced = !(cmd->transport_state & CMD_T_ACTIVE) && cmd->t_state == TRANSPORT_WRITE_PENDING;
-	wait = !(waiter->fenced && others) && kref_get_unless_zero(&cmd->cmd_kref);
-	if (wait) {
+	if (!(cmd->transport_state & (CMD_T_COMPLETE | CMD_T_FABRIC_STOP | CMD_T_ABORTED)) && cmd->lun_ref_active)
+		ok = kref_get_unless_zero(&cmd->cmd_kref);
+	if (ok) {
+		waiter->others = cmd->se_sess != tmr_sess;
+		waiter->fenced = !(cmd->transport_state & CMD_T_ACTIVE) && cmd->t_state == TRANSPORT_WRITE_PENDING;
+		cmd->transport_state |= CMD_T_ABORTED | (tas && waiter->others ? CMD_T_TAS : 0);
 		percpu_ref_get(&cmd->se_lun->lun_ref);
 		waiter->lun = cmd->se_lun;
 		waiter->dev = cmd->se_dev;
@@ -130,11 +154,10 @@ static bool claim(struct se_cmd *cmd, struct se_session *tmr_sess, bool tas, str
 		list_add_tail(&waiter->node, &victims->claimed);
 		atomic_inc(&to_core_dev(waiter->dev)->claimed);
 	}
-out:
 	spin_unlock(&cmd->t_state_lock);
-	if (!wait)
+	if (!ok)
 		kfree(waiter);
-	return wait;
+	return ok;
 }
 
 typedef bool (*choose_fn)(const struct se_cmd *cmd, const struct se_cmd *tmr_cmd);
