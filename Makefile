@@ -12,6 +12,8 @@ LAB := tests/lab/lab
 BUILD := build
 # What the kernel modules are made of, for the staging copy and for DKMS.
 KO_SOURCES := $(foreach part,$(file < packaging/ko-sources),$(wildcard $(part)))
+# Modules that only the tests load: they go where the guest finds them, never into KO_SOURCES.
+KO_TESTS := $(wildcard tests/guest/ko)
 RUNNING := /lib/modules/$(shell uname -r)/build
 
 # What the user asked for; below it gets a default.
@@ -53,8 +55,8 @@ else
 	release=$$(sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' "$$kdir/include/generated/utsrelease.h"); stage=$(BUILD)/ko-$$release; mkdir -p $$stage; \
 	exec 9>$$stage.lock; flock 9; \
 	find $$stage -type f \( -name '*.[ch]' ! -name '*.mod.c' -o -name Kbuild -o -name Makefile -o -name Kconfig \) -delete; \
-	tar -c $(KO_SOURCES) | tar -x -C $$stage; \
-	echo "  MODULES $$release"; $(MAKE) --no-print-directory -C "$$kdir" M=$(CURDIR)/$$stage W=$(or $(W),1) $(if $(C),C=$(C)) modules
+	tar -c $(KO_SOURCES) $(KO_TESTS) | tar -x -C $$stage; \
+	echo "  MODULES $$release"; $(MAKE) --no-print-directory -C "$$kdir" M=$(CURDIR)/$$stage LIO_TESTS=m W=$(or $(W),1) $(if $(C),C=$(C)) modules
 endif
 
 user: setup

@@ -7,6 +7,9 @@
 # Folders and files of drivers/target that ours replace.
 INTREE_OURS=(user loopback)
 INTREE_MODULES=(target_core_mod target_core_iblock target_core_file target_core_pscsi user/target_core_user loopback/tcm_loop)
+# What only tests load, in a folder of its own; neither counted nor replacing anything.
+INTREE_TESTS=tests/guest/ko
+INTREE_TEST_MODULES=("$INTREE_TESTS/tcm_test")
 # What their lines in the kernel's Makefile and Kconfig are about. Its sources of the core stay, unused.
 INTREE_CONFIGS='TARGET_CORE|TCM_IBLOCK|TCM_FILEIO|TCM_PSCSI|TCM_USER2|LOOPBACK_TARGET'
 
@@ -54,6 +57,11 @@ intree_stage() {
 		cp -a "$sources/$part" "$stage/$part"
 		echo "$INTREE_FLAGS" >>"$stage/$part/Makefile"
 	done
+	if [[ -d $sources/$INTREE_TESTS ]]; then
+		mkdir -p "$stage/${INTREE_TESTS%/*}"
+		cp -a "$sources/$INTREE_TESTS" "$stage/$INTREE_TESTS"
+		echo 'ccflags-y += -Werror -g' >>"$stage/$INTREE_TESTS/Makefile"
+	fi
 	cp -a "$sources"/*.c "$sources/include" "$sources/abi" "$stage"
 	{ intree_kconfig "$target/Kconfig"; sed '1,/^$/d' "$sources/Kconfig"; } >"$stage/Kconfig"
 	{ cat "$sources/Kbuild"; echo "$INTREE_FLAGS"; intree_makefile "$target/Makefile"; } >"$stage/Kbuild"
@@ -62,8 +70,9 @@ intree_stage() {
 
 # intree_build KERNEL SOURCES OUT: the modules of the sources, built inside the kernel's tree, with what gcov needs.
 intree_build() {
-	local kernel=$1 sources=$2 out=$3 dir tree lock stage targets
+	local kernel=$1 sources=$2 out=$3 dir tree lock stage targets modules=("${INTREE_MODULES[@]}")
 
+	if [[ -d $sources/$INTREE_TESTS ]]; then modules+=("${INTREE_TEST_MODULES[@]}"); fi
 	dir=$(kernel_dir "$kernel")
 	tree=$dir/tree
 	exec {lock}>"$dir.build.lock"
@@ -74,11 +83,11 @@ intree_build() {
 	rm -f -- "$tree/drivers/target/Makefile"
 	rm -rf -- "$stage"
 	mkdir -p "$out"
-	targets=("${INTREE_MODULES[@]/#/drivers/target/}")
+	targets=("${modules[@]/#/drivers/target/}")
 	# Single modules do not know the symbols of the others: loading them will tell.
-	debug_make "$tree" "$out/build.log" KBUILD_MODPOST_WARN=1 W=1e C=2 CF=-Wsparse-error "${targets[@]/%/.ko}"
+	debug_make "$tree" "$out/build.log" LIO_TESTS=m KBUILD_MODPOST_WARN=1 W=1e C=2 CF=-Wsparse-error "${targets[@]/%/.ko}"
 	find "$out" \( -name '*.ko' -o -name '*.gcno' \) -delete
-	(cd "$tree/drivers/target" && find . -name '*.gcno' -print0 | tar -c --null -T - "${INTREE_MODULES[@]/%/.ko}") |
+	(cd "$tree/drivers/target" && find . -name '*.gcno' -print0 | tar -c --null -T - "${modules[@]/%/.ko}") |
 		tar -x -C "$out"
 	exec {lock}>&-
 }
