@@ -105,12 +105,16 @@ Result<std::vector<uint8_t>> recover_file(const std::vector<uint8_t> &device)
 	return bytes;
 }
 
-std::optional<std::string> look(const PowerCase &c, const Promise &promise, const std::vector<uint8_t> &device)
+std::optional<std::string> look(const PowerCase &c, const PowerCut &cut, const Promise &promise,
+				const std::vector<uint8_t> &device)
 {
-	if (!c.filesystem)
-		return promise.broken(device);
-	auto disk = recover_file(device);
-	return disk ? promise.broken(*disk) : disk.error().str();
+	auto disk = c.filesystem ? recover_file(device) : Result<std::vector<uint8_t>>(device);
+	if (!disk)
+		return disk.error().str();
+	auto broken = promise.broken(*disk);
+	if (!broken)
+		return std::nullopt;
+	return broken->what + "; in the log:" + cut.story(broken->lba);
 }
 
 Outcome lose_power(const PowerCase &c, const std::vector<uint8_t> &before, const std::vector<LogEntry> &log,
@@ -123,7 +127,7 @@ Outcome lose_power(const PowerCase &c, const std::vector<uint8_t> &before, const
 	for (size_t position : draw_positions(log, points)) {
 		cut.advance(position);
 		promise.advance(cut.moments());
-		outcome.add(promise.kept(), position, look(c, promise, cut.device(random)));
+		outcome.add(promise.kept(), position, look(c, cut, promise, cut.device(random)));
 	}
 	return outcome;
 }

@@ -113,6 +113,7 @@ Result<LoggedDevice> LoggedDevice::create(bool filesystem)
 	// What loop devices of many sizes make the kernel say.
 	expect_dmesg("^set_capacity_and_notify: \\d+ callbacks suppressed$", Need::optional);
 	LIO_CHECK(load_module("dm_log_writes"));
+	LIO_CHECK(load_module("dm_delay"));
 	LIO_TRY(LowerDevice data, LowerDevice::create(true, 512, power_device_bytes));
 	LIO_TRY(LowerDevice log, LowerDevice::create(true, 512, log_bytes));
 	LoggedDevice device(std::move(data), std::move(log));
@@ -120,11 +121,13 @@ Result<LoggedDevice> LoggedDevice::create(bool filesystem)
 		LIO_CHECK(make_filesystem(device.data_.loop->node()));
 	LIO_TRY(MappedFile before, MappedFile::open(device.data_.file));
 	device.before_.assign(before.bytes().begin(), before.bytes().end());
-	LIO_TRY(DmDevice logged, DmDevice::create(logged_name, "0 " + std::to_string(power_device_bytes / 512) +
-							       " log-writes " + device.data_.loop->node() + " " +
+	std::string whole = "0 " + std::to_string(power_device_bytes / 512);
+	LIO_TRY(DmDevice logged, DmDevice::create(logged_name, whole + " log-writes " + device.data_.loop->node() + " " +
 							       device.log_.loop->node()));
 	device.logged_.emplace(std::move(logged));
-	LIO_TRY(DmDevice top, DmDevice::linear(top_name, device.logged_->node()));
+	// Reads, writes and flushes with a delay of 0, 0 and 1 ms.
+	std::string below = " " + device.logged_->node() + " 0 ";
+	LIO_TRY(DmDevice top, DmDevice::create(top_name, whole + " delay" + below + "0" + below + "0" + below + "1"));
 	device.top_.emplace(std::move(top));
 	return device;
 }

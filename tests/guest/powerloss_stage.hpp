@@ -52,8 +52,10 @@ private:
 	LogMarker(Fd control, std::string name) : control_(std::move(control)), name_(std::move(name)) {}
 };
 
-/// dm-log-writes over a loop device, and above it a device that can lose flushes: it announces a cache,
-/// but what it passes on is ended by the block layer when the device below says that it has none.
+/// dm-log-writes over a loop device. Above it is a device that passes on one flush after the other: a flush
+/// that overtook one that had begun would be in the log before it, without the writes that both cover. It
+/// can lose them, too: it announces a cache, but the block layer ends what it passes on when the device
+/// below says that it has none.
 class LoggedDevice {
 	LowerDevice data_, log_;
 	std::optional<DmDevice> logged_, top_;

@@ -183,13 +183,13 @@ std::string Promise::describe(uint64_t lba, std::span<const uint8_t> block) cons
 	       (read_stamp(block) ? "" : ", torn");
 }
 
-std::optional<std::string> Promise::broken(std::span<const uint8_t> disk) const
+std::optional<Promise::Broken> Promise::broken(std::span<const uint8_t> disk) const
 {
 	for (uint64_t lba = 0; lba < workload_.blocks(); lba++) {
 		auto block = disk.subspan(lba * stamped_bytes, stamped_bytes);
 		auto fits = [&](uint64_t generation) { return holds(lba, block, generation); };
 		if (std::none_of(may_hold_[lba].begin(), may_hold_[lba].end(), fits))
-			return describe(lba, block);
+			return Broken{lba, describe(lba, block)};
 	}
 	return std::nullopt;
 }

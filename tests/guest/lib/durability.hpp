@@ -86,8 +86,12 @@ public:
 	void advance(size_t moments);
 	/// Writes that are promised by now.
 	uint64_t kept() const { return kept_; }
+	struct Broken {
+		uint64_t lba;
+		std::string what;
+	};
 	/// What is wrong with the first block of @disk that is, if any.
-	std::optional<std::string> broken(std::span<const uint8_t> disk) const;
+	std::optional<Broken> broken(std::span<const uint8_t> disk) const;
 
 private:
 	void sent(uint64_t generation);

@@ -148,6 +148,44 @@ std::vector<size_t> PowerCut::possible(const std::vector<uint8_t> &device) const
 	return found;
 }
 
+/// Sectors of the device where a block of the disk ever was.
+std::set<uint64_t> PowerCut::places(uint64_t lba) const
+{
+	std::set<uint64_t> found;
+	if (direct_)
+		found.insert(lba);
+	for (const LogEntry &entry : log_) {
+		for (uint64_t i = 0; !entry.is(LogEntry::mark) && i < entry.data.size() / log_sector_bytes; i++) {
+			auto stamp = peek_stamp(sector_of(entry, i));
+			if (stamp && stamp->same_place({0, lba, 1}))
+				found.insert(entry.sector + i);
+		}
+	}
+	return found;
+}
+
+std::string PowerCut::story(uint64_t lba) const
+{
+	std::string text;
+	bool flushed = false;
+	auto where = places(lba);
+	for (size_t i = 0; i < log_.size(); i++) {
+		const LogEntry &entry = log_[i];
+		if (entry.is(LogEntry::flush) && !flushed)
+			text += " " + std::to_string(i) + ":flush";
+		flushed = flushed || entry.is(LogEntry::flush);
+		for (uint64_t at : where) {
+			if (entry.is(LogEntry::mark) || at < entry.sector || at - entry.sector >= entry.sectors)
+				continue;
+			auto stamp = entry.data.empty() ? std::nullopt : peek_stamp(sector_of(entry, at - entry.sector));
+			text += " " + std::to_string(i) + (entry.is(LogEntry::fua) ? ":fua:" : ":") + std::to_string(at) + "=" +
+				(stamp ? std::to_string(stamp->generation) : entry.data.empty() ? "discarded" : "other");
+			flushed = false;
+		}
+	}
+	return text;
+}
+
 std::vector<uint8_t> PowerCut::device(std::mt19937_64 &random) const
 {
 	// Often nothing or everything, else anything.

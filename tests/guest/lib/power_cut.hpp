@@ -4,8 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <random>
+#include <set>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "durability.hpp"
@@ -32,10 +35,13 @@ public:
 	void advance(size_t position);
 	/// Moments of the workload that were over by then.
 	uint64_t moments() const { return moments_; }
+	/// For a message: everything in the log that is about one block of the disk, and the flushes between.
+	std::string story(uint64_t lba) const;
 	/// Lose power: writes that no flush has covered are there as a whole, in part or not at all.
 	std::vector<uint8_t> device(std::mt19937_64 &random) const;
 
 private:
+	std::set<uint64_t> places(uint64_t lba) const;
 	void take(const LogEntry &entry, size_t index);
 	bool began(const LogEntry &entry) const;
 	bool may_be_early(const std::vector<uint8_t> &device, const LogEntry &entry) const;
