@@ -36,13 +36,15 @@ sense_reason_t sbc_format_reason(const struct se_device *dev)
 
 /*
  * Only one wins, and nothing else may run. After a failed FORMAT UNIT either
- * may try again, after a failed SANITIZE only SANITIZE (SBC-4 4.11.5).
+ * may try again, after a failed SANITIZE only SANITIZE (SBC-4 4.11.5). *@before
+ * is set to what the claim replaces.
  */
-static sense_reason_t format_claim(struct se_device *dev, u32 kind)
+static sense_reason_t format_claim(struct se_device *dev, u32 kind, u32 *before)
 {
 	u32 *progress = &to_core_dev(dev)->format_progress;
 	u32 old = READ_ONCE(*progress);
 
+	*before = old;
 	if (to_core_dev(dev)->failed)
 		return CORE_NOT_READY;
 	if (old && !(old & FORMAT_FAILED))
@@ -199,13 +201,14 @@ static void format_erase_all(struct sbc_job *job)
  * The job of a command that has claimed the device. From now on the gate tells
  * the commands behind it what is going on: they need not wait for it.
  */
-static struct sbc_job *format_job(struct se_cmd *cmd, u8 passes)
+static struct sbc_job *format_job(struct se_cmd *cmd, u8 passes, u32 before)
 {
 	u64 blocks = dev_blocks(cmd->se_dev);
 	struct sbc_job *job = sbc_job_create(cmd, 0, blocks);
 
 	if (!job) {
-		WRITE_ONCE(to_core_dev(cmd->se_dev)->format_progress, 0);
+		/* Not a block was touched: what had failed before has still failed. */
+		WRITE_ONCE(to_core_dev(cmd->se_dev)->format_progress, before);
 		return NULL;
 	}
 	execute_done(cmd);
@@ -220,6 +223,7 @@ static struct sbc_job *format_job(struct se_cmd *cmd, u8 passes)
 #define FORMAT_FMTPINFO		0xc0
 #define FORMAT_LONGLIST		0x20
 #define FORMAT_FMTDATA		0x10
+#define FORMAT_LIST_MAX		4096
 
 /**
  * sbc_setup_format - FORMAT UNIT
@@ -227,12 +231,16 @@ static struct sbc_job *format_job(struct se_cmd *cmd, u8 passes)
  * @ops:	the backend's
  * @size:	is set to what the initiator sends: the CDB has no length
  *
- * Return: 0.
+ * Return: 0 or TCM_PARAMETER_LIST_LENGTH_ERROR.
  */
 sense_reason_t sbc_setup_format(struct se_cmd *cmd, struct exec_cmd_ops *ops, unsigned int *size)
 {
-	if (cmd->t_task_cdb[1] & FORMAT_FMTDATA)
+	if (cmd->t_task_cdb[1] & FORMAT_FMTDATA) {
+		/* No defect list is taken: what is longer than a header was not meant for us. */
+		if (cmd->data_length > FORMAT_LIST_MAX)
+			return TCM_PARAMETER_LIST_LENGTH_ERROR;
 		*size = cmd->data_length;
+	}
 	cmd_wait_for_others(cmd);
 	return 0;
 }
@@ -284,6 +292,7 @@ sense_reason_t sbc_format(struct se_cmd *cmd)
 	u8 options = cmd->t_task_cdb[1];
 	bool immed = false;
 	u8 usage = 0;
+	u32 before;
 	sense_reason_t ret;
 	struct sbc_job *job;
 
@@ -296,10 +305,10 @@ sense_reason_t sbc_format(struct se_cmd *cmd)
 	    cmd->se_dev->dev_attrib.pi_prot_type)
 		return usage ? TCM_INVALID_PARAMETER_LIST : TCM_INVALID_CDB_FIELD;
 
-	ret = format_claim(cmd->se_dev, 0);
+	ret = format_claim(cmd->se_dev, 0, &before);
 	if (ret)
 		return ret;
-	job = format_job(cmd, 1);
+	job = format_job(cmd, 1, before);
 	if (!job)
 		return TCM_OUT_OF_RESOURCES;
 	if (immed)
@@ -370,12 +379,13 @@ static int (*sanitize_eraser(struct se_device *dev))(struct se_device *dev, u64 
 static sense_reason_t sanitize_start(struct se_cmd *cmd, u8 *list, size_t pattern_len)
 {
 	u32 kind = FORMAT_IS_SANITIZE | (cmd->t_task_cdb[1] & SANITIZE_AUSE ? FORMAT_AUSE : 0);
-	sense_reason_t ret = format_claim(cmd->se_dev, kind);
+	u32 before;
+	sense_reason_t ret = format_claim(cmd->se_dev, kind, &before);
 	struct sbc_job *job;
 
 	if (ret)
 		return ret;
-	job = format_job(cmd, list ? list[0] & 0x1f : 1);
+	job = format_job(cmd, list ? list[0] & 0x1f : 1, before);
 	if (!job)
 		return TCM_OUT_OF_RESOURCES;
 	if (list) {
