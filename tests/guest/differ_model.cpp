@@ -10,13 +10,13 @@ namespace lio::test {
 
 namespace {
 
-const Expectation good = {"GOOD", {}}, invalid_field = {"5/24/00", {}}, out_of_range = {"5/21/00", {}},
-		  miscompare = {"e/1d/00", {}}, wrong_length = {"5/1a/00", {}}, invalid_list = {"5/26/00", {}},
-		  wrong_sequence = {"5/2c/00", {}};
+const Expectation good = {{"GOOD"}, {}}, invalid_field = {{"5/24/00"}, {}}, out_of_range = {{"5/21/00"}, {}},
+		  miscompare = {{"e/1d/00"}, {}}, wrong_length = {{"5/1a/00"}, {}}, invalid_list = {{"5/26/00"}, {}},
+		  wrong_sequence = {{"5/2c/00"}, {}};
 
 Expectation returns(std::vector<uint8_t> data)
 {
-	return {"GOOD", std::move(data)};
+	return {{"GOOD"}, std::move(data)};
 }
 
 enum Mode : uint8_t { mode_data = 0x02, mode_descriptor = 0x03, mode_echo = 0x0a, mode_echo_descriptor = 0x0b };
@@ -30,7 +30,7 @@ uint8_t bytchk_of(const DifferCommand &c)
 
 /// A command of the model.
 struct DifferModel::Op {
-	enum class Size : uint8_t { none, in, out, blocks, bytchk };
+	enum class Size : uint8_t { none, in, out, in_blocks, blocks, two, bytchk };
 	uint8_t opcode;
 	int service_action;
 	Size size;
@@ -48,14 +48,20 @@ const DifferModel::Op *DifferModel::find(const DifferCommand &c)
 		{0x1d, -1, out, 3, 2, 0, 0, &DifferModel::send_diagnostic},
 		{0x2b, -1, none, 0, 0, 0, 0, &DifferModel::nothing},
 		{0x2e, -1, blocks, 0, 0, 0x10, 0xe0, &DifferModel::write_verify},
+		{0x2f, -1, bytchk, 0, 0, 0x10, 0xe0, &DifferModel::verify},
 		{0x34, -1, none, 0, 0, 0, 0, &DifferModel::nothing},
 		{0x37, -1, in, 7, 2, 0, 0, &DifferModel::defects},
 		{0x3b, -1, out, 6, 3, 0, 0, &DifferModel::write_buffer},
 		{0x3c, -1, in, 6, 3, 0, 0, &DifferModel::read_buffer},
 		{0x4d, -1, in, 7, 2, 0, 0, &DifferModel::log_sense},
-		{0x8b, -1, blocks, 0, 0, 0x1a, 0xe0, &DifferModel::or_write},
+		{0x7f, 0x09, in_blocks, 0, 0, 0x18, 0xe0, &DifferModel::read},
+		{0x7f, 0x0b, blocks, 0, 0, 0x18, 0xe0, &DifferModel::write},
+		{0x89, -1, two, 0, 0, 0x18, 0xe0, &DifferModel::compare_and_write},
+		{0x8b, -1, blocks, 0, 0, 0x18, 0xe0, &DifferModel::or_write},
 		{0x8e, -1, blocks, 0, 0, 0x10, 0xe0, &DifferModel::write_verify},
+		{0x8f, -1, bytchk, 0, 0, 0x10, 0xe0, &DifferModel::verify},
 		{0x90, -1, none, 0, 0, 0, 0, &DifferModel::nothing},
+		{0x9c, -1, blocks, 0, 0, 0x18, 0xe0, &DifferModel::write},
 		{0x9e, 0x12, in, 10, 4, 0, 0, &DifferModel::lba_status},
 		{0xa3, 0x0d, in, 6, 4, 0, 0, &DifferModel::functions},
 		{0xae, -1, blocks, 0, 0, 0x10, 0xe0, &DifferModel::write_verify},
@@ -109,22 +115,27 @@ void DifferModel::fit(DifferCommand &c) const
 	case Op::Size::out:
 		bytes = std::min<uint64_t>(tcmu::test::be_field(c.bytes(), op->at, op->width), 64 << 10);
 		break;
-	case Op::Size::bytchk:
-	case Op::Size::blocks:
+	default:
 		bytes = std::min<uint64_t>(tcmu::test::cdb_range(c.bytes()).count, 128) * geometry_.block_size;
+		if (op->size == Op::Size::two)
+			bytes *= 2;
 		if (op->size == Op::Size::bytchk && bytchk_of(c) != 1)
 			bytes = bytchk_of(c) == 3 ? std::min<uint64_t>(bytes, geometry_.block_size) : 0;
 		break;
 	}
 	c.length = uint32_t(bytes);
-	c.direction = !bytes ? Data::Direction::none : op->size == Op::Size::in ? Data::Direction::in : Data::Direction::out;
+	bool in = op->size == Op::Size::in || op->size == Op::Size::in_blocks;
+	c.direction = !bytes ? Data::Direction::none : in ? Data::Direction::in : Data::Direction::out;
 	c.out.resize(c.direction == Data::Direction::out ? bytes : 0);
 }
 
 Expectation DifferModel::execute(const DifferCommand &c, std::span<const uint8_t> usage)
 {
 	const Op *op = find(c);
-	if (!op || outside_usage(c.cdb, usage) || c.cdb[1] & op->protect || (!cache_ && c.cdb[1] & op->cached))
+	uint8_t options = c.cdb[c.cdb[0] == 0x7f ? 10 : 1];
+	if (!op || outside_usage(c.cdb, usage) || options & op->protect || (!cache_ && options & op->cached))
+		return invalid_field;
+	if (c.cdb[0] == 0x7f && c.cdb[7] != 24) // ADDITIONAL CDB LENGTH
 		return invalid_field;
 	return (this->*op->execute)(c);
 }
@@ -151,16 +162,57 @@ Expectation DifferModel::or_write(const DifferCommand &c)
 	return good;
 }
 
-Expectation DifferModel::write_verify(const DifferCommand &c)
+void DifferModel::put_blocks(uint64_t lba, std::span<const uint8_t> data)
+{
+	for (size_t at = 0; at < data.size(); at += geometry_.block_size, lba++) {
+		auto block = data.subspan(at, geometry_.block_size);
+		blocks_[lba].assign(block.begin(), block.end());
+	}
+}
+
+bool DifferModel::holds(uint64_t lba, std::span<const uint8_t> data) const
+{
+	for (size_t at = 0; at < data.size(); at += geometry_.block_size, lba++)
+		if (!std::ranges::equal(block(lba), data.subspan(at, geometry_.block_size)))
+			return false;
+	return true;
+}
+
+Expectation DifferModel::read(const DifferCommand &c)
 {
 	if (!on_medium(c))
 		return out_of_range;
-	if (bytchk_of(c) > 1)
-		return invalid_field;
 	auto range = tcmu::test::cdb_range(c.bytes());
-	size_t size = geometry_.block_size;
+	std::vector<uint8_t> data;
 	for (uint64_t i = 0; i < range.count; i++)
-		blocks_[range.first + i].assign(c.out.begin() + long(i * size), c.out.begin() + long((i + 1) * size));
+		std::ranges::copy(block(range.first + i), std::back_inserter(data));
+	return returns(std::move(data));
+}
+
+Expectation DifferModel::write(const DifferCommand &c)
+{
+	if (!on_medium(c))
+		return out_of_range;
+	put_blocks(tcmu::test::cdb_range(c.bytes()).first, c.out);
+	return good;
+}
+
+Expectation DifferModel::write_verify(const DifferCommand &c)
+{
+	if (on_medium(c) && bytchk_of(c) > 1)
+		return invalid_field;
+	return write(c);
+}
+
+Expectation DifferModel::compare_and_write(const DifferCommand &c)
+{
+	if (!on_medium(c))
+		return out_of_range;
+	uint64_t lba = tcmu::test::cdb_range(c.bytes()).first;
+	std::span<const uint8_t> data(c.out);
+	if (!holds(lba, data.first(data.size() / 2)))
+		return miscompare;
+	put_blocks(lba, data.subspan(data.size() / 2));
 	return good;
 }
 
@@ -171,12 +223,11 @@ Expectation DifferModel::verify(const DifferCommand &c)
 	if (bytchk_of(c) == 2)
 		return invalid_field;
 	auto range = tcmu::test::cdb_range(c.bytes());
-	size_t size = geometry_.block_size;
-	for (uint64_t i = 0; bytchk_of(c) && i < range.count; i++) {
-		auto sent = std::span(c.out).subspan(bytchk_of(c) == 1 ? i * size : 0, size);
-		if (!std::ranges::equal(block(range.first + i), sent))
+	if (bytchk_of(c) == 1)
+		return holds(range.first, c.out) ? good : miscompare;
+	for (uint64_t i = 0; bytchk_of(c) && i < range.count; i++)
+		if (!holds(range.first + i, c.out))
 			return miscompare;
-	}
 	return good;
 }
 

@@ -18,7 +18,7 @@
 namespace lio::test {
 
 struct Expectation {
-	std::string answer; ///< as Answer::str()
+	std::vector<std::string> answers; ///< any of these, as Answer::str()
 	/// What must be returned, before the allocation length cuts it; nothing: no matter what.
 	std::optional<std::vector<uint8_t>> data;
 };
@@ -49,6 +49,11 @@ private:
 	struct Op;
 	static const Op *find(const DifferCommand &c);
 	bool on_medium(const DifferCommand &c) const;
+	void put_blocks(uint64_t lba, std::span<const uint8_t> data);
+	bool holds(uint64_t lba, std::span<const uint8_t> data) const;
+	Expectation read(const DifferCommand &c);
+	Expectation write(const DifferCommand &c);
+	Expectation compare_and_write(const DifferCommand &c);
 	Expectation nothing(const DifferCommand &c);
 	Expectation or_write(const DifferCommand &c);
 	Expectation write_verify(const DifferCommand &c);

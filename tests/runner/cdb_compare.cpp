@@ -31,7 +31,7 @@ void print(const CdbVerdict &v, const DifferRecord &record)
 	for (const auto &f : v.unexplained)
 		printf("unexplained: %s [%s] stock: %s, ours: %s; %lu times, as %s\n", f.command.c_str(), f.what.field.c_str(),
 		       f.what.stock.c_str(), f.what.ours.c_str(), f.count, f.example.c_str());
-	printf("seed %lu, %lu commands, blocks of %u bytes: %lu answers and blocks compared, %lu commands judged apart, "
+	printf("seed %lu, %lu commands, blocks of %lu bytes: %lu answers and blocks compared, %lu commands judged apart, "
 	       "%lu behind a difference, %lu times a recorded one\n",
 	       record.header.seed, record.header.count, record.header.geometry.block_size, v.compared, v.apart, v.behind,
 	       sum(v.used));

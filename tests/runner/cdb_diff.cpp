@@ -17,7 +17,16 @@ namespace {
 
 std::string transferred(const DifferCommand &c, const Answer &a)
 {
-	return a.residual == 0 ? "all" : std::to_string(int64_t(c.length) - a.residual);
+	int64_t missing = int64_t(c.wants) - c.length;
+	if (a.residual == 0)
+		return "all";
+	if (a.residual == -missing)
+		return "what the CDB asks for";
+	if (a.residual == missing)
+		return "all, and the residual is what the buffer lacks";
+	if (int32_t(a.residual) == int32_t(c.blocks_bytes - c.length))
+		return "all, and the residual is what blocks not asked for would need";
+	return std::to_string(int64_t(c.length) - a.residual);
 }
 
 std::string information(const Answer &a, const Answer &other)

@@ -2,6 +2,7 @@
 // lio-check: runs test groups of tests/groups.json, on the host and in the lab's guest.
 #include <cstdio>
 #include <filesystem>
+#include <random>
 
 #include <CLI/CLI.hpp>
 
@@ -33,6 +34,13 @@ std::vector<std::string> split(const std::string &text)
 		at = end == std::string::npos ? text.size() : end + 1;
 	}
 	return words;
+}
+
+/// For all groups: some of them compare what two guests did with the same draws.
+std::string fresh_seed()
+{
+	std::random_device rd;
+	return std::to_string(uint64_t(rd()) << 32 | rd());
 }
 
 void list_groups(const std::vector<Group> &groups)
@@ -94,6 +102,9 @@ int main(int argc, char **argv)
 	auto jobs = select_jobs(*groups, selection);
 	if (!jobs)
 		return fail(jobs.error());
+	if (settings.seed.empty())
+		settings.seed = fresh_seed();
+	printf("seed %s\n", settings.seed.c_str());
 	auto outcomes = run_jobs(*jobs, settings);
 	if (!outcomes)
 		return fail(outcomes.error());

@@ -66,7 +66,6 @@ private:
 	void set_size();
 	void set_options();
 	void mutate();
-	uint64_t exact_size() const;
 	void set_direction();
 	void set_data();
 	void shape_list();
@@ -229,38 +228,11 @@ void Shaping::make_shaped()
 	mutate();
 }
 
-/// What the CDB transfers, if it is accepted.
-uint64_t Shaping::exact_size() const
-{
-	uint64_t count = tcmu::test::cdb_range(c_.bytes()).count;
-	uint8_t bytchk = c_.cdb[1] >> 1 & 3;
-	switch (shape_ ? shape_->payload : Payload::none) {
-	case Payload::none:
-		return 0;
-	case Payload::in_fixed:
-		return shape_->at;
-	case Payload::in_alloc:
-	case Payload::out_list:
-		return tcmu::test::be_field(c_.bytes(), shape_->at, shape_->width);
-	case Payload::out_one:
-		return c_.cdb[c_.cdb[0] == 0x7f ? 10 : 1] & 1 ? 0 : geometry_.block_size;
-	case Payload::out_bytchk:
-		count = bytchk == 0 ? 0 : bytchk == 3 ? 1 : count;
-		break;
-	case Payload::out_two:
-		count *= 2;
-		break;
-	default:
-		break;
-	}
-	return count > most_data ? most_data + 1 : count * geometry_.block_size;
-}
-
 void Shaping::set_direction()
 {
 	using enum Data::Direction;
 	static constexpr Data::Direction ways[] = {none, in, out};
-	uint64_t size = exact_size();
+	uint64_t size = differ_size_of(shape_, c_.bytes(), geometry_.block_size);
 	bool sends = shape_ && shape_->payload >= Payload::out_blocks;
 	if (size > most_data)
 		size = draw_.chance(2) ? 512 : geometry_.block_size;
@@ -366,6 +338,19 @@ DifferCommand Shaping::make()
 	return std::move(c_);
 }
 
+DifferCommand from_example(const DifferExample &e)
+{
+	DifferCommand c;
+	c.cdb = make_cdb(e.cdb);
+	c.direction = e.direction;
+	c.length = e.length;
+	if (e.direction == Data::Direction::out) {
+		c.out = e.out;
+		c.out.resize(e.length);
+	}
+	return c;
+}
+
 } // namespace
 
 std::array<uint64_t, 3> DifferGeometry::windows() const
@@ -391,17 +376,10 @@ std::string DifferCommand::str() const
 
 DifferCommand DifferMaker::make(uint64_t index) const
 {
-	if (index >= examples_.size())
-		return Shaping(mix64(seed_ ^ mix64(index)), geometry_).make();
-	const DifferExample &e = examples_[index];
-	DifferCommand c;
-	c.cdb = make_cdb(e.cdb);
-	c.direction = e.direction;
-	c.length = e.length;
-	if (e.direction == Data::Direction::out) {
-		c.out = e.out;
-		c.out.resize(e.length);
-	}
+	DifferCommand c = index < examples_.size() ? from_example(examples_[index]) :
+						     Shaping(mix64(seed_ ^ mix64(index)), geometry_).make();
+	c.wants = differ_size_of(differ_shape_of(c.bytes()), c.bytes(), geometry_.block_size);
+	c.blocks_bytes = tcmu::test::cdb_range(c.bytes()).count * geometry_.block_size;
 	return c;
 }
 

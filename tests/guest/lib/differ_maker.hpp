@@ -18,7 +18,7 @@ namespace lio::test {
 /// some commands would take longer than they do.
 struct DifferGeometry {
 	uint64_t blocks = 0;
-	uint32_t block_size = 512;
+	uint64_t block_size = 512;
 
 	uint64_t window_blocks() const { return block_size < 4096 ? 128 : 64; }
 	/// First blocks of the windows: at the medium's start, in it and at its end.
@@ -32,6 +32,8 @@ struct DifferCommand {
 	Data::Direction direction = Data::Direction::none;
 	uint32_t length = 0; ///< of the initiator's buffer
 	std::vector<uint8_t> out; ///< with Direction::out, @length bytes
+	uint64_t wants = 0; ///< bytes that the CDB transfers, as the standard has it
+	uint64_t blocks_bytes = 0; ///< of the blocks that it names, transferred or not
 
 	std::span<const uint8_t> bytes() const { return {cdb.data(), cdb.size()}; }
 	std::string str() const;

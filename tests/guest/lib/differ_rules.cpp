@@ -49,6 +49,7 @@ DifferMatch match_of(const json &j)
 		m.bits.push_back({uint8_t(number(b.at(0))), uint8_t(number(b.at(1))), uint8_t(number(b.at(2)))});
 	if (j.contains("direction"))
 		m.direction = direction_of(j["direction"]);
+	m.overflow = j.value("overflow", false);
 	m.usage = bytes_of(j.value("usage", ""));
 	return m;
 }
@@ -80,7 +81,9 @@ RouteRule route_of(const json &j)
 	RouteRule r;
 	r.match = match_of(j);
 	r.route = routes.at(j.at("route"));
-	r.answer = text_of(j, "answer");
+	r.answers = j.at("answers").get<std::vector<std::string>>();
+	if (r.answers.empty())
+		throw std::invalid_argument("no answers: " + j.dump());
 	r.reason = text_of(j, "reason");
 	r.client = text_of(j, "client");
 	r.example = example_of(j.at("example"));
@@ -134,6 +137,8 @@ bool DifferMatch::matches(const DifferCommand &c) const
 {
 	if (!names(c) || (direction && c.direction != *direction))
 		return false;
+	if (overflow && (!c.length || c.length >= c.wants))
+		return false;
 	if (!usage.empty() && !outside_usage(c.cdb, usage))
 		return false;
 	return std::ranges::all_of(bits, [&](const CdbBits &b) { return (c.cdb[b.byte] & b.mask) == b.value; });
@@ -152,6 +157,7 @@ std::string DifferMatch::str() const
 		snprintf(buf, sizeof(buf), " byte %u & %02xh = %02xh", b.byte, b.mask, b.value);
 		s += buf;
 	}
+	s += overflow ? " overflow" : "";
 	return direction ? s + " " + direction_name(*direction) : s;
 }
 

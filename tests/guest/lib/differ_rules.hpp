@@ -24,6 +24,7 @@ struct DifferMatch {
 	std::optional<uint16_t> service_action;
 	std::vector<CdbBits> bits;
 	std::optional<Data::Direction> direction;
+	bool overflow = false; ///< the buffer must be there, and smaller than what the CDB transfers
 	std::vector<uint8_t> usage; ///< not empty: a bit outside these, byte by byte, must be set
 
 	/// By operation code and service action alone.
@@ -47,7 +48,7 @@ enum class Route : uint8_t {
 struct RouteRule {
 	DifferMatch match;
 	Route route = Route::both;
-	std::string answer; ///< model: the distribution's; else ours
+	std::vector<std::string> answers; ///< any of these. model: the distribution's; else ours
 	std::string reason, client;
 	DifferExample example;
 };

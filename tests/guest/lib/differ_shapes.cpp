@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "differ_shapes.hpp"
 
+#include <algorithm>
+
+#include "named_blocks.hpp"
+
 namespace lio::test {
 
 namespace {
@@ -99,6 +103,38 @@ constexpr DifferShape shapes[] = {
 std::span<const DifferShape> differ_shapes()
 {
 	return shapes;
+}
+
+const DifferShape *differ_shape_of(std::span<const uint8_t> cdb)
+{
+	int action = tcmu::test::service_action(cdb);
+	auto s = std::ranges::find_if(shapes, [&](const DifferShape &shape) {
+		return shape.opcode == cdb[0] && (shape.service_action < 0 || shape.service_action == action);
+	});
+	return s == std::end(shapes) ? nullptr : &*s;
+}
+
+uint64_t differ_size_of(const DifferShape *shape, std::span<const uint8_t> cdb, uint64_t block_size)
+{
+	uint64_t count = tcmu::test::cdb_range(cdb).count;
+	uint8_t bytchk = uint8_t(tcmu::test::be_field(cdb, 1, 1) >> 1 & 3);
+	switch (shape ? shape->payload : none) {
+	case none:
+		return 0;
+	case in_fixed:
+		return shape->at;
+	case in_alloc:
+	case out_list:
+		return tcmu::test::be_field(cdb, shape->at, shape->width);
+	case out_one:
+		return tcmu::test::be_field(cdb, cdb[0] == 0x7f ? 10 : 1, 1) & 1 ? 0 : block_size;
+	case out_bytchk:
+		return (bytchk == 0 ? 0 : bytchk == 3 ? 1 : count) * block_size;
+	case out_two:
+		return 2 * count * block_size;
+	default:
+		return count * block_size;
+	}
 }
 
 } // namespace lio::test

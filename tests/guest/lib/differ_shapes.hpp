@@ -32,5 +32,9 @@ struct DifferShape {
 };
 
 std::span<const DifferShape> differ_shapes();
+/// That of a CDB; nullptr: none.
+const DifferShape *differ_shape_of(std::span<const uint8_t> cdb);
+/// Bytes that @cdb transfers when it is accepted; @shape may be nullptr.
+uint64_t differ_size_of(const DifferShape *shape, std::span<const uint8_t> cdb, uint64_t block_size);
 
 } // namespace lio::test
