@@ -50,14 +50,14 @@ static void facts_limits(struct se_cmd *cmd, struct inquiry_facts *f)
 	struct se_device *dev = cmd->se_dev;
 	const struct se_dev_attrib *attrib = &dev->dev_attrib;
 	u32 block_size = attrib->block_size, nents = cmd->se_tfo ? cmd->se_tfo->max_data_sg_nents : 0;
+	/* In blocks */
 	u32 io_min = dev->transport->get_io_min ? dev->transport->get_io_min(dev) : 0;
 	u32 io_opt = dev->transport->get_io_opt ? dev->transport->get_io_opt(dev) : 0;
 
-	f->granularity = io_min > block_size ? min_t(u32, io_min / block_size, U16_MAX) : 1;
+	f->granularity = clamp(io_min, 1U, (u32)U16_MAX);
 	/* Zero is no limit, in all of them. */
 	f->max_transfer = min_not_zero((u64)attrib->hw_max_sectors, (u64)nents * PAGE_SIZE / block_size);
-	f->optimal_transfer = min_not_zero(io_opt ? io_opt / block_size : attrib->optimal_sectors,
-					   f->max_transfer);
+	f->optimal_transfer = min_not_zero(io_opt ?: attrib->optimal_sectors, f->max_transfer);
 	/* More than READ (10) can carry is no optimum, and initiators warn about it. */
 	if (f->optimal_transfer > U16_MAX)
 		f->optimal_transfer = 0;

@@ -48,22 +48,32 @@ static inline void bdev_fput(struct file *file)
 	filp_close(file, NULL);
 }
 
+static inline int compat_bdev_writable(dev_t dev)
+{
+	const fmode_t mode = FMODE_READ | FMODE_NDELAY;
+	struct block_device *bdev = blkdev_get_by_dev(dev, mode, NULL);
+	int err;
+
+	if (IS_ERR(bdev))
+		return PTR_ERR(bdev);
+	err = bdev_read_only(bdev) ? -EACCES : 0;
+	blkdev_put(bdev, mode);
+	return err;
+}
+
 static inline struct file *bdev_file_open_by_path(const char *path, blk_mode_t mode, void *holder,
 						  const struct blk_holder_ops *hops)
 {
-	struct file *file;
 	dev_t dev;
 	int err = lookup_bdev(path, &dev);
 
+	/* Not after opening: a file is closed, and its claim given up, on the way to userspace only. */
+	if (!err && (mode & BLK_OPEN_WRITE))
+		err = compat_bdev_writable(dev);
 	if (err)
 		return ERR_PTR(err);
-	file = filp_open(path, (mode & BLK_OPEN_WRITE ? O_RDWR : O_RDONLY) | O_LARGEFILE |
+	return filp_open(path, (mode & BLK_OPEN_WRITE ? O_RDWR : O_RDONLY) | O_LARGEFILE |
 			       (mode & BLK_OPEN_NDELAY ? O_NONBLOCK : 0) | (holder ? O_EXCL : 0), 0);
-	if (!IS_ERR(file) && (mode & BLK_OPEN_WRITE) && bdev_read_only(file_bdev(file))) {
-		bdev_fput(file);
-		file = ERR_PTR(-EACCES);
-	}
-	return file;
 }
 #endif
 

@@ -16,7 +16,7 @@ void expect_errors()
 {
 	expect_dmesg("^device-mapper: core: CONFIG_IMA_DISABLE_HTABLE is disabled", Need::optional);
 	expect_dmesg("^Buffer I/O error on dev dm-\\d+, logical block \\d+", Need::optional);
-	expect_dmesg("buffer_io_error: \\d+ callbacks suppressed", Need::optional);
+	expect_dmesg("(buffer_io_error|fd_execute_sync_cache): \\d+ callbacks suppressed", Need::optional);
 	expect_dmesg("^target_core_file: .* failed: -\\d+$", Need::optional);
 }
 

@@ -281,7 +281,10 @@ TEST_P(BackstorePscsiType, GoesAndComes)
 	ASSERT_OK_AND_ASSIGN(auto made, make_device());
 	auto &[device, node] = made;
 	for (int round = 0; round < 2; round++) {
-		ASSERT_OK(wait_until(Deadline(seconds(20)), node, [&, &n = node] { return exists(n); }));
+		// Opening a disk waits until it has been looked through for partitions.
+		ASSERT_OK(wait_until(Deadline(seconds(20)), node, [&, &n = node] {
+			return exists(n) && (GetParam().type != optical.type || open_fd(n, O_RDONLY).ok());
+		}));
 		ASSERT_OK_AND_ASSIGN(Backstore p, make_pscsi(device, node));
 		ASSERT_OK_AND_ASSIGN(LoopTarget target, LoopTarget::create());
 		ASSERT_OK_AND_ASSIGN(LoopLun lun, target.add_lun(0, p));

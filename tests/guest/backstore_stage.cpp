@@ -91,7 +91,8 @@ Result<Stage> Stage::create(const LowerCase &c, bool thin)
 	if (!is_block(c.lower) && c.block_size != 512)
 		attribs.emplace_back("block_size", std::to_string(c.block_size));
 	if (thin)
-		attribs.insert(attribs.end(), {{"emulate_tpu", "1"}, {"emulate_tpws", "1"}});
+		// WRITE SAME may unmap only what then reads as what was to be written (SBC-4, 5.49).
+		attribs.insert(attribs.end(), {{"emulate_tpu", "1"}, {"emulate_tpws", "1"}, {"unmap_zeroes_data", "1"}});
 	LIO_TRY(LoopDisk disk,
 		make_disk(lower_spec(c.lower, device.loop ? device.loop->node() : device.file), attribs));
 	LIO_TRY(SgDevice sg, open_ready(disk));
