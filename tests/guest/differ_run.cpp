@@ -12,7 +12,7 @@
 namespace lio::test {
 namespace {
 
-const std::string data = "/opt/lio/share/conformance/scsi/";
+const std::string data = "/opt/lio/share/conformance";
 constexpr uint64_t disk_bytes = 64 << 20;
 constexpr milliseconds step_limit = seconds(60);
 
@@ -61,8 +61,8 @@ TEST_P(Differ, Record)
 	uint32_t block_size = GetParam();
 	bool cache = block_size != 512;
 	const char *commands = getenv("LIO_DIFFER_COUNT"); // another number, for trials
-	ASSERT_OK_AND_ASSIGN(std::string text, read_file(data + "differences.json"));
-	ASSERT_OK_AND_ASSIGN(DifferRules rules, parse_differ_rules(text));
+	uint64_t rules_hash = 0;
+	ASSERT_OK_AND_ASSIGN(DifferRules rules, load_differ_rules(data, &rules_hash));
 	ASSERT_OK_AND_ASSIGN(Backstore backstore, Backstore::create(spec(block_size, cache)));
 	ASSERT_OK_AND_ASSIGN(LoopTarget target, LoopTarget::create({.wwn = "naa.5001405d1ffe0001", .initiator = ""}));
 	ASSERT_OK_AND_ASSIGN(LoopLun lun, target.add_lun(0, backstore));
@@ -70,8 +70,7 @@ TEST_P(Differ, Record)
 	ASSERT_OK_AND_ASSIGN(Progress progress, Progress::create());
 	ASSERT_OK(make_dirs("/out"));
 
-	std::span<const uint8_t> rule_bytes(reinterpret_cast<const uint8_t *>(text.data()), text.size());
-	DifferHeader header{seed(), commands ? strtoull(commands, nullptr, 10) : count(20000, 1000000), {disk_bytes / block_size, block_size}, hash_bytes(rule_bytes)};
+	DifferHeader header{seed(), commands ? strtoull(commands, nullptr, 10) : count(20000, 1000000), {disk_bytes / block_size, block_size}, rules_hash};
 	std::string name = "differ-" + std::to_string(block_size);
 	auto output = run_watched(
 		name, progress, step_limit,

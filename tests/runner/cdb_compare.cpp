@@ -37,12 +37,6 @@ void print(const CdbVerdict &v, const DifferRecord &record)
 	       sum(v.used));
 }
 
-lio::test::Result<DifferRules> load_rules(const std::string &file)
-{
-	LIO_TRY(std::string text, lio::test::read_file(file));
-	return lio::test::parse_differ_rules(text);
-}
-
 /// The same commands on both sides.
 lio::test::Result<CdbVerdict> judge(const std::string &stock_file, const std::string &ours_file, const DifferRules &rules,
 				    const DifferRules &recorded_with, const std::string &kernel)
@@ -60,20 +54,20 @@ lio::test::Result<CdbVerdict> judge(const std::string &stock_file, const std::st
 int main(int argc, char **argv)
 {
 	CLI::App app{"Compares what the distribution's target and ours answered to the same commands."};
-	std::string stock_dir, ours_dir, differences_file, recorded_file, kernel;
+	std::string stock_dir, ours_dir, conformance, recorded, kernel;
 	std::vector<std::string> names;
 	app.add_option("--kernel", kernel, "6.12 or 6.1");
-	app.add_option("--differences", differences_file, "reviewed differences")->required();
-	app.add_option("--recorded-with", recorded_file, "what the guests had as reviewed differences, if it was another file");
+	app.add_option("--conformance", conformance, "directory tests/conformance with the reviewed differences")->required();
+	app.add_option("--recorded-with", recorded, "the same as the guests had it, if it was another");
 	app.add_option("--record", names, "file in both directories")->required();
 	app.add_option("stock", stock_dir, "records of the distribution's modules")->required();
 	app.add_option("ours", ours_dir, "records of our modules")->required();
 	CLI11_PARSE(app, argc, argv);
 
-	auto rules = load_rules(differences_file);
+	auto rules = lio::test::load_differ_rules(conformance);
 	if (!rules)
 		return fail(rules.error());
-	auto recorded_with = load_rules(recorded_file.empty() ? differences_file : recorded_file);
+	auto recorded_with = lio::test::load_differ_rules(recorded.empty() ? conformance : recorded);
 	if (!recorded_with)
 		return fail(recorded_with.error());
 	CdbVerdict all(*rules);

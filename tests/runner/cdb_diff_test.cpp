@@ -12,18 +12,18 @@ namespace {
 
 using namespace test;
 
-const std::string rules_text = R"({
-	"routes": [{"opcode": "0x3c", "route": "model", "answers": ["5/20/00"], "reason": "r", "client": "c",
-		    "example": {"cdb": "3c 02 00 00 00 00 00 00 04 00", "direction": "in", "length": 4}}],
-	"free_data": [],
-	"differences": [{"opcode": "0x12", "field": "data 1", "stock": "0x01", "ours": "0x02", "kernel": "any",
-			 "reason": "r", "client": "c",
-			 "example": {"cdb": "12 00 00 00 24 00", "direction": "in", "length": 36}}]
-})";
+const std::string apart_text = R"([
+	{"opcode": "0x3c", "service_action": null, "route": "model", "answers": ["5/20/00"], "reason": "r", "client": "c",
+	 "example": {"cdb": "3c 02 00 00 00 00 00 00 04 00", "direction": "in", "length": 4}}
+])";
+const std::string differences_text = R"([
+	{"opcode": "0x12", "field": "data 1", "stock": "0x01", "ours": "0x02", "kernel": "any", "reason": "r",
+	 "client": "c", "example": {"cdb": "12 00 00 00 24 00", "direction": "in", "length": 36}}
+])";
 
 DifferRules rules()
 {
-	return *parse_differ_rules(rules_text);
+	return *parse_differ_rules(differences_text, apart_text);
 }
 
 /// A record in which every command that goes to both targets was GOOD and returned @data.
@@ -131,11 +131,12 @@ TEST(CdbDiff, RecordsOfOtherCommandsAreRefused)
 
 TEST(CdbDiff, RulesAreExactAndReviewed)
 {
-	EXPECT_ERRNO(parse_differ_rules("{}"), EINVAL);
+	EXPECT_ERRNO(parse_differ_rules("[{}]", "[]"), EINVAL);
+	EXPECT_ERRNO(parse_differ_rules("[]", "[{}]"), EINVAL);
 	for (const char *needed : {"\"reason\": \"r\"", "\"client\": \"c\"", "\"stock\": \"0x01\"", "\"direction\": \"in\""}) {
-		std::string text = rules_text;
+		std::string text = differences_text;
 		text.replace(text.rfind(needed), strlen(needed), "\"other\": \"\"");
-		EXPECT_ERRNO(parse_differ_rules(text), EINVAL) << needed;
+		EXPECT_ERRNO(parse_differ_rules(text, apart_text), EINVAL) << needed;
 	}
 }
 

@@ -7,6 +7,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "differ_record.hpp"
+#include "file.hpp"
 #include "named_blocks.hpp"
 
 namespace lio::test {
@@ -43,11 +45,11 @@ DifferMatch match_of(const json &j)
 {
 	DifferMatch m;
 	m.opcode = uint8_t(number(j.at("opcode")));
-	if (j.contains("service_action"))
+	if (!j.value("service_action", json()).is_null())
 		m.service_action = uint16_t(number(j["service_action"]));
 	for (const auto &b : j.value("bits", json::array()))
 		m.bits.push_back({uint8_t(number(b.at(0))), uint8_t(number(b.at(1))), uint8_t(number(b.at(2)))});
-	if (j.contains("direction"))
+	if (j.value("direction", "any") != "any")
 		m.direction = direction_of(j["direction"]);
 	m.overflow = j.value("overflow", false);
 	m.usage = bytes_of(j.value("usage", ""));
@@ -77,7 +79,8 @@ std::string text_of(const json &j, const char *key)
 RouteRule route_of(const json &j)
 {
 	static const std::map<std::string, Route> routes = {
-		{"model", Route::model}, {"later", Route::later}, {"ours", Route::ours}, {"reserved", Route::reserved}};
+		{"model", Route::model}, {"later", Route::later}, {"ours", Route::ours}, {"reserved", Route::reserved},
+		{"free data", Route::both}};
 	RouteRule r;
 	r.match = match_of(j);
 	r.route = routes.at(j.at("route"));
@@ -106,14 +109,17 @@ DifferEntry entry_of(const json &j)
 	return e;
 }
 
-DifferRules rules_of(const json &j)
+DifferRules rules_of(const json &differences, const json &apart)
 {
 	DifferRules rules;
-	for (const auto &r : j.at("routes"))
-		rules.routes.push_back(route_of(r));
-	for (const auto &m : j.at("free_data"))
-		rules.free_data.push_back(match_of(m));
-	for (const auto &d : j.at("differences"))
+	for (const auto &r : apart) {
+		RouteRule rule = route_of(r);
+		if (rule.route == Route::both)
+			rules.free_data.push_back(rule.match);
+		else
+			rules.routes.push_back(std::move(rule));
+	}
+	for (const auto &d : differences)
 		rules.differences.push_back(entry_of(d));
 	return rules;
 }
@@ -198,13 +204,23 @@ std::vector<DifferExample> DifferRules::examples() const
 	return all;
 }
 
-Result<DifferRules> parse_differ_rules(std::string_view text)
+Result<DifferRules> parse_differ_rules(std::string_view differences, std::string_view apart)
 {
 	try {
-		return rules_of(json::parse(text));
+		return rules_of(json::parse(differences), json::parse(apart));
 	} catch (const std::exception &e) {
 		return Error{EINVAL, "differences.json", std::string(e.what()) + " in"};
 	}
+}
+
+Result<DifferRules> load_differ_rules(const std::string &conformance, uint64_t *hash)
+{
+	LIO_TRY(std::string differences, read_file(conformance + "/scsi/differences.json"));
+	LIO_TRY(std::string apart, read_file(conformance + "/scsi-apart/differences.json"));
+	std::string all = differences + apart;
+	if (hash)
+		*hash = hash_bytes({reinterpret_cast<const uint8_t *>(all.data()), all.size()});
+	return parse_differ_rules(differences, apart);
 }
 
 } // namespace lio::test

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-// What tests/conformance/scsi/differences.json says: which commands go where, and how the answers
-// of the distribution's target and ours may differ. Pure logic.
+// What tests/conformance/scsi*/differences.json say: which commands go where, and how the answers of
+// the distribution's target and ours may differ. Pure logic.
 #pragma once
 
 #include <optional>
@@ -77,6 +77,9 @@ struct DifferRules {
 	std::vector<DifferExample> examples() const;
 };
 
-Result<DifferRules> parse_differ_rules(std::string_view json);
+/// @differences: scsi/differences.json; @apart: scsi-apart/differences.json.
+Result<DifferRules> parse_differ_rules(std::string_view differences, std::string_view apart);
+/// Both files of the directory tests/conformance, and a hash of them.
+Result<DifferRules> load_differ_rules(const std::string &conformance, uint64_t *hash = nullptr);
 
 } // namespace lio::test
