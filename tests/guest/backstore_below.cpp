@@ -44,7 +44,7 @@ Status reserve_out(SgDevice &sg, uint8_t action, uint8_t type, uint64_t key, uin
 	return sg.execute_good(cdb::pr_out(action, type), Data::out(list));
 }
 
-// pgr_support=0: the lower disk, another LUN of this host, keeps the registrations.
+// Over the distribution's core, until ours has reservations. pgr_support=0: the lower disk, another LUN of this host, keeps the registrations.
 TEST(BackstoreReservations, ArePassedThrough)
 {
 	expect_dmesg("APTPL not set by initiator, but will be used", Need::optional);

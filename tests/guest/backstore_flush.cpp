@@ -60,7 +60,7 @@ TEST(BackstoreFlush, EveryWaiterIsTold)
 	ASSERT_OK_AND_ASSIGN(BrokenDisk lower, BrokenDisk::create());
 	ASSERT_OK_AND_ASSIGN(LoopDisk disk, buffered_disk(lower));
 	ASSERT_OK_AND_ASSIGN(SgDevice sg, open_ready(disk));
-	for (int round = 0; round < 3; round++) {
+	for (int round = 0; round < 2; round++) {
 		std::vector<uint8_t> buf = pattern(64 << 10, 0, 1);
 		ASSERT_OK(lower.dm.suspend());
 		ASSERT_OK(sg.execute_good(cdb::write(16, broken_from, 128), Data::out(buf)));
