@@ -10,6 +10,8 @@
  */
 #include "core.h"
 
+#include "cmd_flags.h"
+
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -200,29 +202,17 @@ void cmd_track(struct se_cmd *cmd)
 	spin_unlock_irqrestore(&queue->lock, flags);
 }
 
-void cmd_untrack(struct se_cmd *cmd)
+void cmd_untrack_active(struct se_cmd *cmd)
 {
-	struct se_device_queue *queue;
+	struct se_device_queue *queue = &cmd->se_dev->queues[cmd->cpuid];
 	unsigned long flags;
 
-	/* Set by its own submitter alone; a task management function clears it with the lock held. */
-	if (!cmd->state_active)
-		return;
-	queue = &cmd->se_dev->queues[cmd->cpuid];
 	spin_lock_irqsave(&queue->lock, flags);
 	if (cmd->state_active) {
 		list_del(&cmd->state_list);
 		cmd->state_active = false;
 	}
 	spin_unlock_irqrestore(&queue->lock, flags);
-}
-
-void cmd_put_lun(struct se_cmd *cmd)
-{
-	struct se_lun *lun = cmd->se_lun;
-
-	if (lun && cmpxchg(&cmd->lun_ref_active, true, false))
-		percpu_ref_put(&lun->lun_ref);
 }
 
 /**
@@ -270,6 +260,33 @@ static void limit_to_fabric(struct se_cmd *cmd, unsigned int size)
 		cmd->prot_length = max / cmd->se_dev->dev_attrib.block_size * cmd->se_dev->prot_length;
 }
 
+static void set_residual(struct se_cmd *cmd, unsigned int size)
+{
+	if (size > cmd->data_length) {
+		cmd->se_cmd_flags |= SCF_OVERFLOW_BIT;
+		cmd->residual_count = size - cmd->data_length;
+	} else {
+		cmd->se_cmd_flags |= SCF_UNDERFLOW_BIT;
+		cmd->residual_count = cmd->data_length - size;
+	}
+}
+
+/* Of a command whose CDB and initiator do not agree: backends move whole blocks only. */
+static sense_reason_t check_block_length(const struct se_cmd *cmd)
+{
+	u32 block_size = cmd->se_dev->dev_attrib.block_size;
+
+	if (!(cmd->se_cmd_flags & SCF_SCSI_DATA_CDB))
+		return 0;
+	if (cmd->data_direction == DMA_TO_DEVICE)
+		return TCM_INVALID_FIELD_IN_COMMAND_IU;
+	if (block_size != 512)
+		return TCM_INVALID_CDB_FIELD;
+	if ((cmd->se_cmd_flags & SCF_OVERFLOW_BIT) && cmd->data_length % block_size)
+		return TCM_INVALID_CDB_FIELD;
+	return 0;
+}
+
 /**
  * target_cmd_size_check - compare what the CDB transfers with what the initiator expects
  * @cmd:	the command; data_length is what is expected
@@ -285,18 +302,14 @@ sense_reason_t target_cmd_size_check(struct se_cmd *cmd, unsigned int size)
 	if (cmd->unknown_data_length) {
 		cmd->data_length = size;
 	} else if (size != cmd->data_length) {
-		if (cmd->data_direction == DMA_TO_DEVICE && cmd->se_cmd_flags & SCF_SCSI_DATA_CDB)
-			return TCM_INVALID_FIELD_IN_COMMAND_IU;
-		if (cmd->se_cmd_flags & SCF_SCSI_DATA_CDB && cmd->se_dev->dev_attrib.block_size != 512)
-			return TCM_INVALID_CDB_FIELD;
-		if (size > cmd->data_length) {
-			cmd->se_cmd_flags |= SCF_OVERFLOW_BIT;
-			cmd->residual_count = size - cmd->data_length;
-		} else {
-			cmd->se_cmd_flags |= SCF_UNDERFLOW_BIT;
-			cmd->residual_count = cmd->data_length - size;
-			cmd->data_length = size;
-		}
+		sense_reason_t ret;
+
+		/* By how much they differ is told even if that is why the command is refused. */
+		set_residual(cmd, size);
+		ret = check_block_length(cmd);
+		if (ret)
+			return ret;
+		cmd->data_length = min(size, cmd->data_length);
 	}
 	limit_to_fabric(cmd, size);
 	return 0;
@@ -546,6 +559,7 @@ void target_queue_submission(struct se_cmd *se_cmd)
 {
 	struct se_device_queue *queue = &se_cmd->se_dev->queues[se_cmd->cpuid];
 
+	se_cmd->se_cmd_flags |= LIO_SCF_SHARED_WORKER;
 	se_cmd->t_state = TRANSPORT_NEW_CMD;
 	se_cmd->transport_state |= CMD_T_ACTIVE;
 	cmd_track(se_cmd);

@@ -16,8 +16,9 @@ static void complete_work(struct work_struct *work);
  * Responses are sent where the backstore completes, if that is a context that
  * may sleep, or if the fabric takes them anywhere and nobody has claimed the
  * command (@ours): no hop to another thread then. Elsewhere (interrupts, under
- * spinlocks) and where the configuration names a CPU a work item does it. A
- * kernel that does not count preemption cannot tell.
+ * spinlocks, in a worker that other commands need) and where the configuration
+ * names a CPU a work item does it. A kernel that does not count preemption cannot
+ * tell.
  */
 static bool may_complete_here(const struct se_cmd *cmd, int affinity, bool ours)
 {
@@ -26,6 +27,8 @@ static bool may_complete_here(const struct se_cmd *cmd, int affinity, bool ours)
 	if (ours && cmd->se_cmd_flags & LIO_SCF_RESPOND_ANYWHERE && cmd->scsi_status == SAM_STAT_GOOD &&
 	    !cmd->prot_op)
 		return true;
+	if (cmd->se_cmd_flags & LIO_SCF_SHARED_WORKER)
+		return false;
 	return IS_ENABLED(CONFIG_PREEMPT_COUNT) && preemptible() && in_task() && !rcu_preempt_depth();
 }
 
@@ -42,6 +45,7 @@ static void queue_completion(struct se_cmd *cmd, int affinity)
 	struct workqueue_struct *wq = cmd->transport_complete_callback ? target_submission_wq : target_completion_wq;
 	int cpu = affinity == SE_COMPL_AFFINITY_CPUID ? cmd->cpuid : affinity;
 
+	cmd->se_cmd_flags &= ~LIO_SCF_SHARED_WORKER;
 	INIT_WORK(&cmd->work, complete_work);
 	if (cpu < 0)
 		queue_work(wq, &cmd->work);
@@ -204,6 +208,13 @@ static void drop_callback(struct se_cmd *cmd)
 	cmd->transport_complete_callback = NULL;
 }
 
+static void failure_work(struct work_struct *work)
+{
+	struct se_cmd *cmd = container_of(work, struct se_cmd, work);
+
+	transport_generic_request_failure(cmd, cmd->sense_reason);
+}
+
 /**
  * transport_generic_request_failure - end a command with a reason
  * @cmd:	a command with a LUN
@@ -217,6 +228,13 @@ void transport_generic_request_failure(struct se_cmd *cmd, sense_reason_t reason
 	bool aborted;
 	int ret;
 
+	if (unlikely(cmd->se_cmd_flags & LIO_SCF_SHARED_WORKER)) {
+		cmd->se_cmd_flags &= ~LIO_SCF_SHARED_WORKER;
+		cmd->sense_reason = reason;
+		INIT_WORK(&cmd->work, failure_work);
+		queue_work(target_completion_wq, &cmd->work);
+		return;
+	}
 	drop_callback(cmd);
 	spin_lock_irqsave(&cmd->t_state_lock, flags);
 	aborted = cmd->transport_state & CMD_T_ABORTED;
@@ -423,6 +441,16 @@ static void retry_write(struct se_cmd *cmd)
 		transport_generic_request_failure(cmd, TCM_LOGICAL_UNIT_COMMUNICATION_FAILURE);
 }
 
+static void retry_work(struct work_struct *work)
+{
+	struct se_cmd *cmd = container_of(work, struct se_cmd, work);
+
+	if (cmd->t_state == TRANSPORT_COMPLETE_QF_WP)
+		retry_write(cmd);
+	else
+		retry_response(cmd);
+}
+
 void target_complete_qf_work(struct work_struct *work)
 {
 	struct se_device *dev = container_of(work, struct se_device, qf_work_queue);
@@ -437,10 +465,9 @@ void target_complete_qf_work(struct work_struct *work)
 	list_for_each_entry_safe(cmd, next, &list, se_qf_node) {
 		list_del_init(&cmd->se_qf_node);
 		atomic_dec(&dev->dev_qf_count);
-		if (cmd->t_state == TRANSPORT_COMPLETE_QF_WP)
-			retry_write(cmd);
-		else
-			retry_response(cmd);
+		/* Each for itself: a fabric may keep who calls it waiting. */
+		INIT_WORK(&cmd->work, retry_work);
+		queue_work(target_completion_wq, &cmd->work);
 	}
 }
 
@@ -501,10 +528,12 @@ void cmd_abort_later(struct se_cmd *cmd)
  */
 void cmd_give_up(struct se_cmd *cmd)
 {
-	if (READ_ONCE(cmd->transport_state) & CMD_T_ABORTED)
-		target_handle_abort(cmd);
-	else
+	if (!(READ_ONCE(cmd->transport_state) & CMD_T_ABORTED))
 		complete_all(&cmd->t_transport_stop_comp);
+	else if (cmd->se_cmd_flags & LIO_SCF_SHARED_WORKER)
+		cmd_abort_later(cmd);
+	else
+		target_handle_abort(cmd);
 }
 
 /* A response that is sent later is under way even if the command was none that could be executed. */
@@ -586,6 +615,17 @@ bool transport_wait_for_tasks(struct se_cmd *cmd)
 	return wait_until_stopped(cmd, false, &aborted);
 }
 
+/* It may be with the backstore: the device and the LUN are for who ends it, or for release_cmd(). */
+static void free_claimed(struct se_cmd *cmd)
+{
+	DECLARE_COMPLETION_ONSTACK(compl);
+
+	cmd->free_compl = &compl;
+	if (!target_put_sess_cmd(cmd))
+		while (!wait_for_completion_timeout(&compl, CORE_DEADLINE * HZ))
+			pr_warn_ratelimited("an aborted command has not come back for %d s\n", CORE_DEADLINE);
+}
+
 /**
  * transport_generic_free_cmd - give the core's reference back
  * @cmd:	the command
@@ -598,21 +638,14 @@ bool transport_wait_for_tasks(struct se_cmd *cmd)
  */
 int transport_generic_free_cmd(struct se_cmd *cmd, int wait_for_tasks)
 {
-	DECLARE_COMPLETION_ONSTACK(compl);
 	bool aborted = false;
 
 	if (wait_for_tasks)
 		wait_until_stopped(cmd, true, &aborted);
-	if (!aborted) {
-		cmd_untrack(cmd);
-		execute_done(cmd);
-		cmd_put_lun(cmd);
-		return target_put_sess_cmd(cmd);
+	if (aborted) {
+		free_claimed(cmd);
+		return 1;
 	}
-	/* It may be with the backstore: all that is for who ends it, or for release_cmd(). */
-	cmd->free_compl = &compl;
-	if (!target_put_sess_cmd(cmd))
-		while (!wait_for_completion_timeout(&compl, CORE_DEADLINE * HZ))
-			pr_warn_ratelimited("an aborted command has not come back for %d s\n", CORE_DEADLINE);
-	return 1;
+	/* leave() may be at work on another CPU: device and LUN are its business, else release_cmd()'s. */
+	return target_put_sess_cmd(cmd);
 }

@@ -23,6 +23,8 @@
  */
 #include "core.h"
 
+#include "cmd_flags.h"
+
 static int sum_running(const struct core_dev *cdev)
 {
 	int cpu, sum = 0;
@@ -196,26 +198,24 @@ static struct se_cmd *next_delayed(struct se_device *dev)
 		dev->ordered_sync_in_progress = true;
 	if (cmd) {
 		list_del_init(&cmd->se_delayed_node);
-		cmd->se_cmd_flags |= SCF_TASK_ATTR_SET;
+		cmd->se_cmd_flags |= SCF_TASK_ATTR_SET | LIO_SCF_SHARED_WORKER;
 	}
 	spin_unlock_irq(&dev->delayed_cmd_lock);
 	return cmd;
 }
 
 /**
- * execute_done - a command leaves the task set
+ * execute_leave - a command leaves the task set, which it is in
  * @cmd:	the command
  *
  * Any context.
  */
-void execute_done(struct se_cmd *cmd)
+void execute_leave(struct se_cmd *cmd)
 {
 	struct se_device *dev = cmd->se_dev;
 	struct core_dev *cdev;
 	unsigned long flags;
 
-	if (!(cmd->se_cmd_flags & SCF_TASK_ATTR_SET))
-		return;
 	cmd->se_cmd_flags &= ~SCF_TASK_ATTR_SET;
 	cdev = to_core_dev(dev);
 	if (unlikely(cmd->sam_task_attr == TCM_ORDERED_TAG)) {
@@ -242,10 +242,9 @@ static sense_reason_t check_state(const struct core_dev *cdev, unsigned int flag
 	return sbc_format_reason(cdev->dev);
 }
 
-static sense_reason_t check_gates(struct se_cmd *cmd)
+static sense_reason_t check_gates(struct se_cmd *cmd, unsigned int flags)
 {
 	struct core_dev *cdev = to_core_dev(cmd->se_dev);
-	unsigned int flags = cdb_flags(cmd);
 	sense_reason_t ret;
 
 	ret = ua_check(cmd);
@@ -271,6 +270,7 @@ static void run_work(struct work_struct *work)
 {
 	struct se_cmd *cmd = container_of(work, struct se_cmd, work);
 
+	cmd->se_cmd_flags &= ~LIO_SCF_SHARED_WORKER;
 	/* The backstore has not seen it yet: what was claimed meanwhile it need not see at all. */
 	if (unlikely(is_claimed(cmd)))
 		cmd_give_up(cmd);
@@ -285,11 +285,12 @@ static void run_work(struct work_struct *work)
  */
 static void run_checked(struct se_cmd *cmd)
 {
-	sense_reason_t ret = check_gates(cmd);
+	unsigned int flags = cdb_flags(cmd);
+	sense_reason_t ret = check_gates(cmd, flags);
 
 	if (ret) {
 		transport_generic_request_failure(cmd, ret);
-	} else if (cdb_flags(cmd) & CDB_SLEEPS) {
+	} else if (flags & CDB_SLEEPS) {
 		INIT_WORK(&cmd->work, run_work);
 		queue_work(target_submission_wq, &cmd->work);
 	} else {

@@ -43,7 +43,7 @@ static void cmd_set_lun(struct se_cmd *cmd, struct se_lun *lun)
 	cmd->se_dev = rcu_dereference_raw(lun->lun_se_dev);
 }
 
-static void count_io(struct io_stats __percpu *stats, const struct se_cmd *cmd)
+static __always_inline void count_io(struct io_stats __percpu *stats, const struct se_cmd *cmd)
 {
 	this_cpu_inc(stats->cmds);
 	if (cmd->data_direction == DMA_TO_DEVICE)
@@ -84,7 +84,7 @@ sense_reason_t transport_lookup_cmd_lun(struct se_cmd *se_cmd)
 	rcu_read_lock();
 	deve = target_nacl_find_deve(se_cmd->se_sess->se_node_acl, se_cmd->orig_fe_lun);
 	lun = deve ? deve->se_lun : NULL;
-	if (lun && percpu_ref_tryget_live(&lun->lun_ref)) {
+	if (lun && percpu_ref_tryget_live_rcu(&lun->lun_ref)) {
 		count_io(to_core_deve(deve)->stats, se_cmd);
 		se_cmd->pr_res_key = deve->pr_res_key;
 		cmd_set_lun(se_cmd, lun);

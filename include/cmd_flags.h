@@ -22,6 +22,12 @@
  */
 #define LIO_SCF_MAY_WAIT		(1U << 30)
 
-static_assert(SCF_TREAT_READ_AS_NORMAL < LIO_SCF_MAY_WAIT);
+/*
+ * The core's own: a worker that other commands need has started it. What calls
+ * the fabric, which may keep its caller waiting, goes to a work item of its own.
+ */
+#define LIO_SCF_SHARED_WORKER		(1U << 29)
+
+static_assert(SCF_TREAT_READ_AS_NORMAL < LIO_SCF_SHARED_WORKER);
 
 #endif /* LIO_CMD_FLAGS_H */

@@ -184,15 +184,37 @@ void target_queue_submission(struct se_cmd *se_cmd);
 void target_queued_submit_work(struct work_struct *work);
 /* Puts the command on its device's list of what can be aborted, and off it. */
 void cmd_track(struct se_cmd *cmd);
-void cmd_untrack(struct se_cmd *cmd);
+void cmd_untrack_active(struct se_cmd *cmd);
+
+/* Set by its own submitter alone; a task management function clears it with the lock held. */
+static inline void cmd_untrack(struct se_cmd *cmd)
+{
+	if (cmd->state_active)
+		cmd_untrack_active(cmd);
+}
+
 /* Gives the LUN back, once. */
-void cmd_put_lun(struct se_cmd *cmd);
+static inline void cmd_put_lun(struct se_cmd *cmd)
+{
+	struct se_lun *lun = cmd->se_lun;
+
+	if (lun && cmpxchg(&cmd->lun_ref_active, true, false))
+		percpu_ref_put(&lun->lun_ref);
+}
+
 int cmd_ask_for_data(struct se_cmd *cmd);
 
 /* target_core_execute.c */
 void execute_delayed_work(struct work_struct *work);
-/* A command that counted as running is over; may start others. */
-void execute_done(struct se_cmd *cmd);
+void execute_leave(struct se_cmd *cmd);
+
+/* A command that counted as running is over; may start others. Any context. */
+static inline void execute_done(struct se_cmd *cmd)
+{
+	if (cmd->se_cmd_flags & SCF_TASK_ATTR_SET)
+		execute_leave(cmd);
+}
+
 /* Takes a command that waits for an ORDERED one out of the task set; true: the caller has it now. */
 bool execute_undelay(struct se_cmd *cmd);
 /* Ends the commands of a LUN that is going which wait for an ORDERED one. */
