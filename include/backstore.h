@@ -95,23 +95,11 @@ static inline bool backstore_descriptor_sense(struct se_device *se_dev)
 	return se_dev->transport->get_blocks(se_dev) > U32_MAX;
 }
 
-/**
- * backstore_complete - end a command
- * @cmd:	the command, not to be touched afterwards
- * @err:	0, or what the layer below said
- *
- * Context: any; target_complete_cmd()'s.
- */
-static inline void backstore_complete(struct se_cmd *cmd, int err)
+static noinline __maybe_unused void backstore_fail(struct se_cmd *cmd, int err)
 {
-	const struct backstore_failure *failure;
+	const struct backstore_failure *failure = backstore_find_failure(cmd, err);
 	u8 sense[TRANSPORT_SENSE_BUFFER] = {};
 
-	if (likely(!err)) {
-		target_complete_cmd(cmd, SAM_STAT_GOOD);
-		return;
-	}
-	failure = backstore_find_failure(cmd, err);
 	if (failure->status != SAM_STAT_CHECK_CONDITION) {
 		target_complete_cmd(cmd, failure->status);
 		return;
@@ -126,6 +114,21 @@ static inline void backstore_complete(struct se_cmd *cmd, int err)
 				failure->asc, failure->ascq);
 	transport_copy_sense_to_cmd(cmd, sense);
 	target_complete_cmd(cmd, SAM_STAT_CHECK_CONDITION);
+}
+
+/**
+ * backstore_complete - end a command
+ * @cmd:	the command, not to be touched afterwards
+ * @err:	0, or what the layer below said
+ *
+ * Context: any; target_complete_cmd()'s.
+ */
+static inline void backstore_complete(struct se_cmd *cmd, int err)
+{
+	if (likely(!err))
+		target_complete_cmd(cmd, SAM_STAT_GOOD);
+	else
+		backstore_fail(cmd, err);
 }
 
 /* What a task was before backstore_enter_io(). */

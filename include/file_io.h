@@ -82,8 +82,9 @@ static inline struct scatterlist *file_take_vecs(struct scatterlist *sg, struct 
 	return sg;
 }
 
-/* The first @len bytes of a scatterlist, waiting for it. */
-static inline int file_move_sg(struct file *file, struct scatterlist *sg, size_t len, loff_t pos, bool write)
+/* Several entries of a scatterlist. Compilers that clear the stack do so here only. */
+static noinline_for_stack int file_move_long(struct file *file, struct scatterlist *sg, size_t len,
+					     loff_t pos, bool write)
 {
 	struct bio_vec vecs[FILE_IO_VECS];
 	size_t part;
@@ -98,6 +99,17 @@ static inline int file_move_sg(struct file *file, struct scatterlist *sg, size_t
 		err = file_move_vecs(file, vecs, nr, part, pos, write);
 	}
 	return err;
+}
+
+/* The first @len bytes of a scatterlist, waiting for it. */
+static inline int file_move_sg(struct file *file, struct scatterlist *sg, size_t len, loff_t pos, bool write)
+{
+	struct bio_vec vec;
+
+	if (!sg || !len || len > sg->length)
+		return file_move_long(file, sg, len, pos, write);
+	bvec_set_page(&vec, sg_page(sg), len, sg->offset);
+	return file_move_vecs(file, &vec, 1, len, pos, write);
 }
 
 /* The same @size bytes at the head of a page again and again, to @len bytes of the file. */

@@ -185,10 +185,13 @@ void tcmu_start_scan(struct tcmu_dev *dev)
 static void tcmu_unlock_and_ring(struct tcmu_dev *dev, bool ring)
 	__releases(&dev->lock)
 {
+	if (!ring) {
+		spin_unlock(&dev->lock);
+		return;
+	}
 	rcu_read_lock();
 	spin_unlock(&dev->lock);
-	if (ring)
-		uio_event_notify(&dev->uio);
+	uio_event_notify(&dev->uio);
 	rcu_read_unlock();
 }
 
