@@ -53,7 +53,8 @@ protected:
 	/// Nothing may come for @tag while another command goes its way.
 	void expect_silence(TestStage &s, uint64_t tag, tcmt_event_type type)
 	{
-		ASSERT_OK(s.io.execute_past_ua(s.b, {.cdb = cdb::inquiry(36), .data = Data::in(std::span(buf_).first(36))}));
+		const Data data = Data::in(std::span(buf_).first(36));
+		ASSERT_OK(s.io.execute_past_ua(s.b, {.cdb = cdb::inquiry(36), .data = data}));
 		EXPECT_FALSE(s.io.has(tag, type));
 	}
 };
@@ -177,15 +178,10 @@ TEST_F(TcmtestFunction, AResetTellsTheOthersWhenTasIsSet)
 		ASSERT_OK(s.io.release(s.b, of_b));
 		ASSERT_OK(s.io.wait(of_b, TCMT_RELEASED));
 		EXPECT_FALSE(s.io.has(of_b, TCMT_RESPONSE)) << "its own initiator knows";
-		// Ours does not let one initiator's missing data keep another one from its answer.
-		if (core_is_ours()) {
-			ASSERT_NO_FATAL_FAILURE(expect_complete(s, tmf));
-		}
+		EXPECT_FALSE(s.io.has(tmf, TCMT_TMF_RESPONSE)) << "the other one's command is still there";
 		ASSERT_OK(s.io.release(s.a, of_a));
 		ASSERT_OK(s.io.wait(of_a, TCMT_RELEASED));
-		if (!core_is_ours()) {
-			ASSERT_NO_FATAL_FAILURE(expect_complete(s, tmf));
-		}
+		ASSERT_NO_FATAL_FAILURE(expect_complete(s, tmf));
 		EXPECT_EQ(s.io.has(of_a, TCMT_RESPONSE), *tas == '1');
 		if (*tas == '1') {
 			ASSERT_OK_AND_ASSIGN(TestReply r, s.io.wait_reply(of_a));
@@ -203,6 +199,8 @@ TEST_F(TcmtestFunction, TwoInitiatorsResetAtOnce)
 		ASSERT_OK_AND_ASSIGN(uint64_t by_a, s.io.tmf(s.a, Tmf::lun_reset, 0));
 		ASSERT_OK_AND_ASSIGN(uint64_t by_b, s.io.tmf(s.b, Tmf::lun_reset, 0));
 		ASSERT_OK(s.io.wait_claimed(s.a, victim));
+		EXPECT_FALSE(s.io.has(by_a, TCMT_TMF_RESPONSE));
+		EXPECT_FALSE(s.io.has(by_b, TCMT_TMF_RESPONSE));
 		ASSERT_OK(s.io.release(s.a, victim));
 		for (uint64_t tag : {by_a, by_b})
 			ASSERT_NO_FATAL_FAILURE(expect_complete(s, tag));
@@ -255,7 +253,8 @@ TEST_F(TcmtestFunction, WhatIsReportedIsWhatWorks)
 	report[0] = 0xa3;
 	report[1] = 0x0d;
 	report.be(6, 4, 16);
-	ASSERT_OK_AND_ASSIGN(TestReply r, s.io.execute(s.a, {.cdb = report, .data = Data::in(std::span(buf_).first(16))}));
+	const Data data = Data::in(std::span(buf_).first(16));
+	ASSERT_OK_AND_ASSIGN(TestReply r, s.io.execute(s.a, {.cdb = report, .data = data}));
 	ASSERT_TRUE(r.good()) << r;
 	const struct {
 		Tmf function;
@@ -265,7 +264,8 @@ TEST_F(TcmtestFunction, WhatIsReportedIsWhatWorks)
 	for (const auto &b : bits) {
 		ASSERT_OK_AND_ASSIGN(uint64_t tmf, s.io.tmf(s.a, b.function, 0, 0x1234));
 		ASSERT_OK_AND_ASSIGN(TmfResponse answer, s.io.wait_tmf(tmf));
-		EXPECT_EQ(bool(buf_[0] & b.bit), answer != TmfResponse::not_supported) << "function " << unsigned(b.function) << ": " << answer;
+		EXPECT_EQ(bool(buf_[0] & b.bit), answer != TmfResponse::not_supported)
+			<< "function " << unsigned(b.function) << ": " << answer;
 	}
 }
 
@@ -279,18 +279,20 @@ TEST_F(TcmtestFunction, RandomAbortsAndResets)
 		const uint64_t rounds = count(60, 3000);
 		for (uint64_t i = 0; i < rounds; i++) {
 			SCOPED_TRACE(i);
-			static constexpr uint32_t ways[] = {0, TCMT_ACK, TCMT_HOLD_DATA, TCMT_HOLD_DATA | TCMT_ACK, TCMT_OWN_PAGES};
+			static constexpr uint32_t ways[] = {0, TCMT_ACK, TCMT_OWN_PAGES, TCMT_HOLD_DATA,
+							    TCMT_HOLD_DATA | TCMT_ACK};
 			std::vector<std::pair<uint32_t, uint64_t>> sent;
 			for (int n = 0; n < 8; n++) {
 				const uint32_t nexus = random() % 2 ? s.a : s.b, way = ways[random() % std::size(ways)];
-				TestCommand command = random() % 2 ? write(way, random() % 100) : read(way & ~TCMT_HOLD_DATA);
+				TestCommand command = random() % 2 ? write(way, random() % 100) :
+								     read(way & ~TCMT_HOLD_DATA);
 				command.attribute = TaskAttribute(0x20 + random() % 3);
 				ASSERT_OK_AND_ASSIGN(uint64_t tag, s.io.submit(nexus, command));
 				sent.emplace_back(nexus, tag);
 			}
 			const auto &[nexus, victim] = sent[random() % sent.size()];
-			const bool reset = random() % 4 == 0;
-			ASSERT_OK_AND_ASSIGN(uint64_t tmf, s.io.tmf(nexus, reset ? Tmf::lun_reset : Tmf::abort_task, 0, victim));
+			const Tmf function = random() % 4 ? Tmf::abort_task : Tmf::lun_reset;
+			ASSERT_OK_AND_ASSIGN(uint64_t tmf, s.io.tmf(nexus, function, 0, victim));
 			// Data in the order in which they are asked for; they may be asked for later than this.
 			size_t ended = 0;
 			bool answered = false;
@@ -303,8 +305,7 @@ TEST_F(TcmtestFunction, RandomAbortsAndResets)
 					EXPECT_NE(TmfResponse(event.status), TmfResponse::failed);
 				} else if (event.type == TCMT_RELEASED && event.tag != tmf) {
 					ended++;
-					EXPECT_FALSE(answered && event.flags & TCMT_ABORTED && event.nexus == nexus)
-						<< "aborted after the answer";
+					EXPECT_FALSE(answered && event.flags & TCMT_ABORTED) << "aborted after the answer";
 				}
 			}
 		}
@@ -319,10 +320,13 @@ TEST_F(TcmtestFunction, TheDeadlineOfAFunction)
 		return;
 	ASSERT_OK_AND_ASSIGN(TestStage s, TestStage::create());
 	ASSERT_OK_AND_ASSIGN(uint64_t victim, pending_write(s, s.a));
-	ASSERT_OK_AND_ASSIGN(uint64_t tmf, s.io.tmf(s.a, Tmf::abort_task, 0, victim));
-	ASSERT_OK_AND_ASSIGN(TmfResponse answer, s.io.wait_tmf(tmf, seconds(60)));
+	ASSERT_OK_AND_ASSIGN(uint64_t abort, s.io.tmf(s.a, Tmf::abort_task, 0, victim));
+	ASSERT_OK(s.io.wait_claimed(s.a, victim));
+	ASSERT_OK_AND_ASSIGN(uint64_t reset, s.io.tmf(s.b, Tmf::lun_reset, 0));
+	ASSERT_OK_AND_ASSIGN(TmfResponse answer, s.io.wait_tmf(abort, seconds(60)));
 	EXPECT_EQ(answer, TmfResponse::failed) << answer;
-	ASSERT_OK_AND_ASSIGN(TestReply r, s.io.execute(s.b, read()));
+	ASSERT_OK(s.io.wait_tmf(reset, seconds(60)));
+	ASSERT_OK_AND_ASSIGN(TestReply r, s.io.execute_past_ua(s.b, read()));
 	EXPECT_TRUE(r.good()) << r;
 	ASSERT_OK(s.io.release(s.a, victim));
 	ASSERT_OK(s.io.wait(victim, TCMT_RELEASED));

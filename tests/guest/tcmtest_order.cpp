@@ -98,7 +98,8 @@ TEST_F(TcmtestOrder, EarlyAcknowledgementsDoNotUpsetTheCount)
 {
 	ASSERT_OK_AND_ASSIGN(TestStage s, TestStage::create());
 	for (int i = 0; i < 400; i++) {
-		ASSERT_OK_AND_ASSIGN(TestReply r, s.io.execute(i % 2 ? s.a : s.b, read(TaskAttribute::simple, TCMT_ACK)));
+		const uint32_t nexus = i % 2 ? s.a : s.b;
+		ASSERT_OK_AND_ASSIGN(TestReply r, s.io.execute(nexus, read(TaskAttribute::simple, TCMT_ACK)));
 		ASSERT_TRUE(r.good()) << r;
 	}
 	ASSERT_OK_AND_ASSIGN(uint64_t running, start_hanging(s, s.a, TaskAttribute::simple));
@@ -114,7 +115,8 @@ TEST_F(TcmtestOrder, AWriteWhoseDataAreAwaitedHoldsUpNobody)
 {
 	ASSERT_OK_AND_ASSIGN(TestStage s, TestStage::create());
 	std::vector<uint8_t> data = pattern(512, 0);
-	ASSERT_OK_AND_ASSIGN(uint64_t write, s.io.submit(s.a, {.cdb = cdb::write(10, 0, 1), .data = Data::out(data), .flags = TCMT_HOLD_DATA}));
+	ASSERT_OK_AND_ASSIGN(uint64_t write, s.io.submit(s.a, {.cdb = cdb::write(10, 0, 1), .data = Data::out(data),
+							       .flags = TCMT_HOLD_DATA}));
 	ASSERT_OK(s.io.wait(write, TCMT_DATA_WANTED));
 	for (auto attribute : {TaskAttribute::simple, TaskAttribute::head_of_queue, TaskAttribute::ordered}) {
 		ASSERT_OK_AND_ASSIGN(TestReply r, s.io.execute(s.b, read(attribute)));

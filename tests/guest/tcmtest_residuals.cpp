@@ -38,10 +38,12 @@ void check(TestStage &s, const Case &c)
 	ASSERT_OK_AND_ASSIGN(TestReply r, run(s, c, buf));
 	EXPECT_EQ(r.kcq(), c.kcq) << r;
 	EXPECT_EQ(r.good(), !c.kcq) << r;
+	EXPECT_EQ(r.data_len, c.direction == in ? c.moved : 0) << r;
+	if (c.kcq)
+		return; // with nothing moved the initiator has no use for a residual
 	EXPECT_EQ(r.signed_residual(), c.residual) << r;
 	EXPECT_EQ(r.overflow, c.residual < 0) << r;
 	EXPECT_EQ(r.underflow, c.residual > 0) << r;
-	EXPECT_EQ(r.data_len, c.direction == in ? c.moved : 0) << r;
 }
 
 /// Runs each with memory of the core's and of the fabric's.
@@ -61,7 +63,7 @@ TEST(TcmtestResidual, Reads)
 		{"equal", cdb::read(10, 0, 8), in, 4096, 0, 0, 4096},
 		{"underflow", cdb::read(10, 0, 8), in, 8192, 0, 4096, 4096},
 		{"overflow", cdb::read(10, 0, 8), in, 2048, 0, -2048, 2048},
-		{"overflow within a block", cdb::read(10, 0, 8), in, 1000, 0, -3096, 1000},
+		{"part of a block", cdb::read(10, 0, 8), in, 1000, 0x052400, 0, 0},
 		{"no blocks", cdb::read(10, 0, 0), in, 512, 0, 512, 0},
 		{"16 byte CDB", cdb::read(16, 0, 8), in, 8192, 0, 4096, 4096},
 		{"6 byte CDB", cdb::read(6, 0, 8), in, 2048, 0, -2048, 2048},
@@ -77,7 +79,8 @@ TEST(TcmtestResidual, WritesOfBlocksMustAgree)
 	});
 	for (uint32_t expected : {512u, 2048u, 8192u}) {
 		std::vector<uint8_t> data = pattern(expected, 0, 7), back(8192);
-		ASSERT_OK_AND_ASSIGN(TestReply r, s.io.execute(s.a, {.cdb = cdb::write(10, 100, 8), .data = Data::out(data)}));
+		ASSERT_OK_AND_ASSIGN(TestReply r, s.io.execute(s.a, {.cdb = cdb::write(10, 100, 8),
+								       .data = Data::out(data)}));
 		EXPECT_FALSE(r.good()) << r;
 		EXPECT_EQ(r.kcq() & 0xffff, 0x0e03u) << r;
 		ASSERT_OK_AND_ASSIGN(r, s.io.execute(s.a, {.cdb = cdb::read(10, 100, 16), .data = Data::in(back)}));
@@ -126,7 +129,8 @@ TEST(TcmtestResidual, NothingBehindTheDataIsWritten)
 	ASSERT_OK_AND_ASSIGN(TestStage s, TestStage::create());
 	for (uint32_t flags : {0u, uint32_t(TCMT_OWN_PAGES)}) {
 		std::vector<uint8_t> buf(4096, 0xa5);
-		ASSERT_OK_AND_ASSIGN(TestReply r, s.io.execute(s.a, {.cdb = cdb::report_luns(4096), .data = Data::in(buf), .flags = flags}));
+		ASSERT_OK_AND_ASSIGN(TestReply r, s.io.execute(s.a, {.cdb = cdb::report_luns(4096),
+								       .data = Data::in(buf), .flags = flags}));
 		ASSERT_TRUE(r.good()) << r;
 		ASSERT_EQ(r.data_len, 16u);
 		EXPECT_TRUE(std::all_of(buf.begin() + 16, buf.end(), [](uint8_t c) { return c == 0xa5; }));
@@ -148,7 +152,8 @@ TEST(TcmtestResidual, AFailedReadMovesNothing)
 {
 	ASSERT_OK_AND_ASSIGN(TestStage s, TestStage::create());
 	std::vector<uint8_t> buf(4096, 0xa5);
-	ASSERT_OK_AND_ASSIGN(TestReply r, s.io.execute(s.a, {.cdb = cdb::read(10, TestStage::bytes / 512, 8), .data = Data::in(buf)}));
+	ASSERT_OK_AND_ASSIGN(TestReply r, s.io.execute(s.a, {.cdb = cdb::read(10, TestStage::bytes / 512, 8),
+							       .data = Data::in(buf)}));
 	EXPECT_EQ(r.kcq(), 0x052100u) << r;
 	EXPECT_EQ(r.data_len, 0u);
 	EXPECT_EQ(buf, std::vector<uint8_t>(4096, 0xa5));

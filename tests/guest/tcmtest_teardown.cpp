@@ -19,7 +19,7 @@ namespace {
 
 /// The deadline of whoever waits for commands, and time for a busy host.
 constexpr milliseconds limit = seconds(40);
-constexpr unsigned warm_up = 2;
+constexpr unsigned warm_up = 1;
 
 class Scene {
 	TempDir dir_;
@@ -192,7 +192,7 @@ TEST(TcmtestTeardown, EverythingGoesUnderFullIo)
 	ASSERT_OK_AND_ASSIGN(Scene scene, Scene::create());
 	for (unsigned i = 0; i < warm_up; i++)
 		ASSERT_OK(whole_round(scene));
-	const uint64_t half = count(4, 250);
+	const uint64_t half = count(3, 250);
 	std::vector<Snapshot> snapshots;
 	double slowest = 0;
 	for (uint64_t i = 0;; i++) {

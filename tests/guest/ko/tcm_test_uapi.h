@@ -32,7 +32,7 @@ enum tcmt_direction {
 /* What the fabric does with a command */
 #define TCMT_HOLD_DATA		(1u << 0)	/* write data come with TCMT_RELEASE */
 #define TCMT_HOLD_RESPONSE	(1u << 1)	/* the response goes out, and is acknowledged, with TCMT_RELEASE */
-#define TCMT_DROP_RESPONSE	(1u << 2)	/* the response never arrives nor is acknowledged, until the nexus ends */
+#define TCMT_DROP_RESPONSE	(1u << 2)	/* the response never arrives nor is acknowledged */
 #define TCMT_HANG_RESPONSE	(1u << 3)	/* queue_data_in and queue_status do not return before TCMT_RELEASE */
 #define TCMT_ACK		(1u << 4)	/* the fabric keeps a reference until the response is acknowledged */
 #define TCMT_UNKNOWN_SIZE	(1u << 5)	/* the CDB says how long the data are */
