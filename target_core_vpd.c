@@ -109,7 +109,8 @@ static void build_characteristics(const struct inquiry_facts *f, struct page_buf
 /* SBC-4 6.6.6 */
 static void build_provisioning(const struct inquiry_facts *f, struct page_buf *p)
 {
-	page_be(p, f->threshold_exponent, 1);
+	/* What is fully provisioned counts no mapping resources. */
+	page_be(p, f->lbpu || f->lbpws ? f->threshold_exponent : 0, 1);
 	page_be(p, f->lbpu << 7 | (f->lbpws ? 0x60 : 0) /* LBPWS, LBPWS10 */ | f->lbprz << 2, 1);
 	page_fill(p, 0, 2);
 }
