@@ -23,7 +23,7 @@
 namespace lio::test {
 
 /// How long anything may take that nobody holds up.
-inline constexpr milliseconds tcm_test_limit = seconds(30);
+inline constexpr milliseconds tcm_test_limit = seconds(60);
 
 /// tcm_test loaded, target/tcmtest there.
 Status ensure_tcm_test();
