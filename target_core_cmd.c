@@ -519,7 +519,7 @@ sense_reason_t transport_generic_new_cmd(struct se_cmd *cmd)
 	if (ret)
 		return ret;
 	cmd_track(cmd);
-	if (cmd->data_direction != DMA_TO_DEVICE || !cmd->data_length)
+	if (cmd->data_direction != DMA_TO_DEVICE || !cmd->data_length || cmd->se_cmd_flags & LIO_SCF_DATA_HERE)
 		target_execute_cmd(cmd);
 	else
 		ask_for_data(cmd);

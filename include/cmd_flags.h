@@ -28,6 +28,9 @@
  */
 #define LIO_SCF_SHARED_WORKER		(1U << 29)
 
-static_assert(SCF_TREAT_READ_AS_NORMAL < LIO_SCF_SHARED_WORKER);
+/* Data to be written are there already: write_pending() would only start the command. */
+#define LIO_SCF_DATA_HERE		(1U << 28)
+
+static_assert(SCF_TREAT_READ_AS_NORMAL < LIO_SCF_DATA_HERE);
 
 #endif /* LIO_CMD_FLAGS_H */

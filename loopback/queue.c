@@ -68,7 +68,8 @@ static bool is_aborted(struct tcm_loop_cmd *cmd)
 /* What the error handler waits for may end in release_cmd with more than an interrupt allows. */
 static u32 context_flags(const struct scsi_cmnd *sc)
 {
-	return sc->submitter == SUBMITTED_BY_SCSI_ERROR_HANDLER ? 0 : LIO_SCF_RESPOND_ANYWHERE;
+	return sc->submitter == SUBMITTED_BY_SCSI_ERROR_HANDLER ? LIO_SCF_DATA_HERE :
+								  LIO_SCF_DATA_HERE | LIO_SCF_RESPOND_ANYWHERE;
 }
 
 /*

@@ -293,9 +293,10 @@ static inline struct scsi_cmnd *tcm_loop_scsi_cmnd(struct tcm_loop_cmd *cmd)
 /* Unlike the block layer's, this tag is never used again. */
 static inline u64 tcm_loop_tag(struct tcm_loop_cmd *cmd)
 {
-	struct scsi_cmnd *sc = tcm_loop_scsi_cmnd(cmd);
+	/* One set of tags for all hardware queues: see host_tagset. */
+	u32 tag = scsi_cmd_to_rq(tcm_loop_scsi_cmnd(cmd))->tag;
 
-	return (u64)cmd->seq << 32 | blk_mq_unique_tag(scsi_cmd_to_rq(sc));
+	return (u64)cmd->seq << 32 | tag;
 }
 
 static inline struct tcm_loop_tpg *to_tcm_loop_tpg(struct se_portal_group *tpg)

@@ -8,8 +8,6 @@
 
 #include "tcmu.h"
 
-#define TCMU_CMDS	64U	/* commands in an array */
-
 /**
  * tcmu_cmds_init - make the tag pool and the directory of commands
  * @dev:	a device whose ring exists
@@ -43,25 +41,6 @@ void tcmu_cmds_destroy(struct tcmu_dev *dev)
 		dev->cmds = NULL;
 	}
 	tcmu_pool_destroy(&dev->tags);
-}
-
-/**
- * tcmu_cmd_lookup - the command of a tag
- * @dev:	the device
- * @tag:	any value
- *
- * Return: the command, or NULL if there is none with this tag (yet); all tags
- * below one that has none have one. Context: any.
- */
-struct tcmu_cmd *tcmu_cmd_lookup(const struct tcmu_dev *dev, u32 tag)
-{
-	struct tcmu_cmd *cmds;
-
-	if (tag >= TCMU_MAX_TAGS)
-		return NULL;
-	/* Pairs with tcmu_cmds_grow(). */
-	cmds = smp_load_acquire(&dev->cmds[tag / TCMU_CMDS]);
-	return cmds ? &cmds[tag % TCMU_CMDS] : NULL;
 }
 
 /**

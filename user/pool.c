@@ -80,22 +80,6 @@ bool tcmu_pool_take(struct tcmu_pool *pool, u32 count, struct tcmu_chain *chain)
 }
 
 /**
- * tcmu_pool_put - make a chain ready (again)
- * @pool:	the pool
- * @chain:	the chain, may be empty; taken next, in the same order
- *
- * Context: any, under the lock of the ready list.
- */
-void tcmu_pool_put(struct tcmu_pool *pool, const struct tcmu_chain *chain)
-{
-	if (!chain->count)
-		return;
-	*tcmu_pool_link(pool, chain->last) = pool->ready;
-	pool->ready = chain->first;
-	WRITE_ONCE(pool->nr_ready, pool->nr_ready + chain->count);
-}
-
-/**
  * tcmu_pool_draw - get an unbacked index, for the caller to back it
  * @pool:	the pool
  *
@@ -141,23 +125,4 @@ void tcmu_pool_retire(struct tcmu_pool *pool, const struct tcmu_chain *chain)
 		return;
 	*tcmu_pool_link(pool, chain->last) = pool->spare;
 	pool->spare = chain->first;
-}
-
-/**
- * tcmu_pool_append - add an index to a chain
- * @pool:	the pool
- * @chain:	a chain of the caller's, may be empty
- * @index:	an index that the caller took or drew, and that is in no chain
- *
- * Context: any, without a lock.
- */
-void tcmu_pool_append(struct tcmu_pool *pool, struct tcmu_chain *chain, u32 index)
-{
-	if (chain->count)
-		*tcmu_pool_link(pool, chain->last) = index;
-	else
-		chain->first = index;
-	chain->runs += !chain->count || index != chain->last + 1;
-	chain->last = index;
-	chain->count++;
 }

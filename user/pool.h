@@ -16,6 +16,7 @@
 #ifndef TCMU_POOL_H
 #define TCMU_POOL_H
 
+#include <linux/kernel.h>
 #include <linux/types.h>
 
 /*
@@ -69,10 +70,8 @@ struct tcmu_pool {
 int tcmu_pool_init(struct tcmu_pool *pool, u32 limit);
 void tcmu_pool_destroy(struct tcmu_pool *pool);
 bool tcmu_pool_take(struct tcmu_pool *pool, u32 count, struct tcmu_chain *chain);
-void tcmu_pool_put(struct tcmu_pool *pool, const struct tcmu_chain *chain);
 u32 tcmu_pool_draw(struct tcmu_pool *pool);
 void tcmu_pool_retire(struct tcmu_pool *pool, const struct tcmu_chain *chain);
-void tcmu_pool_append(struct tcmu_pool *pool, struct tcmu_chain *chain, u32 index);
 
 /* Was every index drawn at least once? Under the lock for growth. */
 static inline bool tcmu_pool_is_drawn(const struct tcmu_pool *pool)
@@ -95,6 +94,41 @@ static inline u32 *tcmu_pool_link(const struct tcmu_pool *pool, u32 index)
 static inline u32 tcmu_pool_next(const struct tcmu_pool *pool, u32 index)
 {
 	return *tcmu_pool_link(pool, index);
+}
+
+/**
+ * tcmu_pool_put - make a chain ready (again)
+ * @pool:	the pool
+ * @chain:	the chain, may be empty; taken next, in the same order
+ *
+ * Context: any, under the lock of the ready list.
+ */
+static inline void tcmu_pool_put(struct tcmu_pool *pool, const struct tcmu_chain *chain)
+{
+	if (!chain->count)
+		return;
+	*tcmu_pool_link(pool, chain->last) = pool->ready;
+	pool->ready = chain->first;
+	WRITE_ONCE(pool->nr_ready, pool->nr_ready + chain->count);
+}
+
+/**
+ * tcmu_pool_append - add an index to a chain
+ * @pool:	the pool
+ * @chain:	a chain of the caller's, may be empty
+ * @index:	an index that the caller took or drew, and that is in no chain
+ *
+ * Context: any, without a lock.
+ */
+static inline void tcmu_pool_append(struct tcmu_pool *pool, struct tcmu_chain *chain, u32 index)
+{
+	if (chain->count)
+		*tcmu_pool_link(pool, chain->last) = index;
+	else
+		chain->first = index;
+	chain->runs += !chain->count || index != chain->last + 1;
+	chain->last = index;
+	chain->count++;
 }
 
 #endif /* TCMU_POOL_H */

@@ -47,6 +47,7 @@
 
 #define TCMU_CONFIG_LEN		256	/* bytes of dev_config with its NUL */
 #define TCMU_MAX_TAGS		65536	/* cmd_id has 16 bits */
+#define TCMU_CMDS		64U	/* commands in an array */
 
 /*
  * How many pages a device has from the start, and keeps ready when memory is
@@ -264,9 +265,27 @@ void tcmu_dev_put(struct tcmu_dev *dev);
 int tcmu_cmds_init(struct tcmu_dev *dev);
 void tcmu_cmds_destroy(struct tcmu_dev *dev);
 int tcmu_cmds_grow(struct tcmu_dev *dev);
-struct tcmu_cmd *tcmu_cmd_lookup(const struct tcmu_dev *dev, u32 tag);
 struct tcmu_cmd *tcmu_cmd_take(struct tcmu_dev *dev);
 void tcmu_cmd_free(struct tcmu_dev *dev, struct tcmu_cmd *cmd);
+
+/**
+ * tcmu_cmd_lookup - the command of a tag
+ * @dev:	the device
+ * @tag:	any value
+ *
+ * Return: the command, or NULL if there is none with this tag (yet); all tags
+ * below one that has none have one. Context: any.
+ */
+static inline struct tcmu_cmd *tcmu_cmd_lookup(const struct tcmu_dev *dev, u32 tag)
+{
+	struct tcmu_cmd *cmds;
+
+	if (tag >= TCMU_MAX_TAGS)
+		return NULL;
+	/* Pairs with tcmu_cmds_grow(). */
+	cmds = smp_load_acquire(&dev->cmds[tag / TCMU_CMDS]);
+	return cmds ? &cmds[tag % TCMU_CMDS] : NULL;
+}
 
 /* data.c */
 
