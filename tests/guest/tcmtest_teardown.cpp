@@ -2,7 +2,9 @@
 // LUNs, ACLs, TPGs, devices and modules go while two initiators read and write as fast as they can:
 // nothing takes longer than the deadline (DESIGN section 3), and memory comes back.
 #include <algorithm>
+#include <map>
 #include <memory>
+#include <string>
 
 #include <unistd.h>
 
@@ -19,7 +21,18 @@ namespace {
 
 /// The deadline of whoever waits for commands, and time for a busy host.
 constexpr milliseconds limit = seconds(40);
-constexpr unsigned warm_up = 1;
+constexpr unsigned warm_up = 2;
+
+/// How long the steps of a round took at most, by name.
+std::map<std::string, double> slowest;
+
+template <class Step> Status timed(const std::string &name, Step step)
+{
+	const Stopwatch watch;
+	Status s = step();
+	slowest[name] = std::max(slowest[name], watch.seconds());
+	return s;
+}
 
 class Scene {
 	TempDir dir_;
@@ -162,18 +175,18 @@ Status replace_acl(Scene &scene, unsigned i)
 Status round(Scene &scene)
 {
 	for (unsigned lun = 0; lun < TestTraffic::luns; lun++) {
-		LIO_CHECK(relink_lun(scene, lun));
-		LIO_CHECK(scene.flows());
+		LIO_CHECK(timed("LUN", [&] { return relink_lun(scene, lun); }));
+		LIO_CHECK(timed("I/O", [&] { return scene.flows(); }));
 	}
 	for (unsigned i : {0, 1}) {
-		LIO_CHECK(replace_acl(scene, i));
-		LIO_CHECK(scene.flows());
+		LIO_CHECK(timed("ACL", [&] { return replace_acl(scene, i); }));
+		LIO_CHECK(timed("I/O", [&] { return scene.flows(); }));
 	}
-	LIO_CHECK(scene.drop_port());
-	LIO_CHECK(scene.drop_stores());
+	LIO_CHECK(timed("TPG", [&] { return scene.drop_port(); }));
+	LIO_CHECK(timed("devices, module", [&] { return scene.drop_stores(); }));
 	LIO_CHECK(scene.make_stores());
 	LIO_CHECK(scene.make_port());
-	return scene.flows();
+	return timed("I/O", [&] { return scene.flows(); });
 }
 
 /// All of it, to the fabric's module.
@@ -184,7 +197,16 @@ Status whole_round(Scene &scene)
 	scene.start_traffic();
 	LIO_CHECK(scene.flows());
 	LIO_CHECK(round(scene));
-	return scene.close_all();
+	return timed("all", [&] { return scene.close_all(); });
+}
+
+/// Where a growth would be.
+void print_memory(const Snapshot &s)
+{
+	for (const char *name : {"MemFree", "AnonPages", "Cached", "Buffers", "Slab", "SReclaimable", "Percpu", "VmallocUsed",
+				 "KernelStack", "PageTables"})
+		printf("%s %lu kB  ", name, s.meminfo.count(name) ? s.meminfo.at(name) : 0);
+	printf("\n");
 }
 
 TEST(TcmtestTeardown, EverythingGoesUnderFullIo)
@@ -194,22 +216,21 @@ TEST(TcmtestTeardown, EverythingGoesUnderFullIo)
 		ASSERT_OK(whole_round(scene));
 	const uint64_t half = count(3, 250);
 	std::vector<Snapshot> snapshots;
-	double slowest = 0;
 	for (uint64_t i = 0;; i++) {
 		SCOPED_TRACE(i);
 		if (i % half == 0) {
 			ASSERT_OK_AND_ASSIGN(Snapshot s, take_snapshot());
+			print_memory(s);
 			snapshots.push_back(std::move(s));
 			for (const auto &change : changed_names(snapshots.front(), snapshots.back()))
 				ADD_FAILURE() << change;
 		}
 		if (i == 2 * half)
 			break;
-		Stopwatch watch;
-		ASSERT_OK(whole_round(scene));
-		slowest = std::max(slowest, watch.seconds());
+		ASSERT_OK(timed("a round", [&] { return whole_round(scene); }));
 	}
-	printf("%lu rounds, the slowest in %.1f s\n", 2 * half, slowest);
+	for (const auto &[name, taken] : slowest)
+		printf("%lu rounds, %s: %.1f s at most\n", 2 * half, name.c_str(), taken);
 	LeakLimits limits;
 	limits.slab_objects = std::max<uint64_t>(limits.slab_objects, half / 2);
 	for (const auto &growth : find_growth(snapshots[0], snapshots[1], snapshots[2], limits))
