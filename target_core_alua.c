@@ -353,18 +353,14 @@ static int lun_has_alua(struct se_lun *lun)
 }
 
 /* A number for a LUN's attribute, 0 to @max. */
-static int lun_number(struct se_lun *lun, const char *page, size_t count, unsigned long max,
-		      unsigned long *value)
+static int lun_number(const char *page, size_t count, unsigned long max, unsigned long *value)
 {
-	int err = lun_has_alua(lun);
+	int err;
 
-	if (!err && memchr(page, 0, count))
-		err = -EINVAL;
-	if (!err)
-		err = kstrtoul(page, 0, value);
-	if (!err && *value > max)
-		err = -EINVAL;
-	return err;
+	if (memchr(page, 0, count))
+		return -EINVAL;
+	err = kstrtoul(page, 0, value);
+	return !err && *value > max ? -EINVAL : err;
 }
 
 /** alua_lun_show_offline() - the attribute alua_tg_pt_offline: is the port taken out of service? */
@@ -377,8 +373,10 @@ ssize_t alua_lun_show_offline(struct se_lun *lun, char *page)
 ssize_t alua_lun_store_offline(struct se_lun *lun, const char *page, size_t count)
 {
 	unsigned long offline;
-	int err = lun_number(lun, page, count, 1, &offline);
+	int err = lun_has_alua(lun);
 
+	if (!err)
+		err = lun_number(page, count, 1, &offline);
 	if (err)
 		return err;
 	mutex_lock(&lun->lun_tg_pt_md_mutex);
@@ -394,11 +392,11 @@ ssize_t alua_lun_show_status(struct se_lun *lun, char *page)
 	return sysfs_emit(page, "%d\n", lun->lun_tg_pt_secondary_stat);
 }
 
-/** alua_lun_store_status() - says who set the secondary state; -EINVAL, -ERANGE, -ENODEV */
+/** alua_lun_store_status() - says who set the secondary state; -EINVAL or -ERANGE */
 ssize_t alua_lun_store_status(struct se_lun *lun, const char *page, size_t count)
 {
 	unsigned long status;
-	int err = lun_number(lun, page, count, ALUA_NR_STATUS - 1, &status);
+	int err = lun_number(page, count, ALUA_NR_STATUS - 1, &status);
 
 	if (err)
 		return err;
@@ -412,11 +410,11 @@ ssize_t alua_lun_show_write_md(struct se_lun *lun, char *page)
 	return sysfs_emit(page, "%d\n", lun->lun_tg_pt_secondary_write_md);
 }
 
-/** alua_lun_store_write_md() - whether the secondary state is kept; -EINVAL, -ERANGE, -ENODEV */
+/** alua_lun_store_write_md() - whether the secondary state is kept; -EINVAL or -ERANGE */
 ssize_t alua_lun_store_write_md(struct se_lun *lun, const char *page, size_t count)
 {
 	unsigned long write_md;
-	int err = lun_number(lun, page, count, 1, &write_md);
+	int err = lun_number(page, count, 1, &write_md);
 
 	if (err)
 		return err;

@@ -161,8 +161,8 @@ static ssize_t mapped_write_protect_show(struct config_item *item, char *page)
 
 static ssize_t mapped_write_protect_store(struct config_item *item, const char *page, size_t count)
 {
-	u8 read_only;
-	int ret = kstrtou8(page, 0, &read_only);
+	unsigned long read_only;
+	int ret = kstrtoul(page, 0, &read_only);
 
 	if (ret)
 		return ret;

@@ -147,8 +147,8 @@ static struct session_id session_id(const struct stat_nexus *s)
 	X(dev, scsi_tgt_dev, inst, "%u\n", s.dev->se_hba->hba_index) \
 	X(dev, scsi_tgt_dev, indx, "%u\n", s.dev->dev_index) \
 	X(dev, scsi_tgt_dev, num_lus, "%u\n", 1) \
-	X(dev, scsi_tgt_dev, status, "%s", target_dev_configured(s.dev) ? "activated" : "deactivated") \
-	X(dev, scsi_tgt_dev, non_access_lus, "%u\n", !target_dev_configured(s.dev)) \
+	X(dev, scsi_tgt_dev, status, "%s", READ_ONCE(s.dev->export_count) ? "activated" : "deactivated") \
+	X(dev, scsi_tgt_dev, non_access_lus, "%u\n", !READ_ONCE(s.dev->export_count)) \
 	X(dev, scsi_tgt_dev, resets, "%lu\n", atomic_long_read(&s.dev->num_resets)) \
 	X(dev, scsi_tgt_dev, aborts_complete, "%lu\n", atomic_long_read(&s.dev->aborts_complete)) \
 	X(dev, scsi_tgt_dev, aborts_no_task, "%lu\n", atomic_long_read(&s.dev->aborts_no_task))
@@ -163,7 +163,7 @@ static struct session_id session_id(const struct stat_nexus *s)
 	X(dev, scsi_lu, prod, "%-*s\n", INQUIRY_MODEL_LEN, s.dev->t10_wwn.model) \
 	X(dev, scsi_lu, rev, "%-*s\n", INQUIRY_REVISION_LEN, s.dev->t10_wwn.revision) \
 	X(dev, scsi_lu, dev_type, "%u\n", s.dev->transport->get_device_type(s.dev)) \
-	X(dev, scsi_lu, status, "%s\n", target_dev_configured(s.dev) ? "available" : "notavailable") \
+	X(dev, scsi_lu, status, "%s\n", READ_ONCE(s.dev->export_count) ? "available" : "notavailable") \
 	X(dev, scsi_lu, state_bit, "%s\n", "exposed") \
 	X(dev, scsi_lu, num_cmds, "%lu\n", stats_of(to_core_dev(s.dev)->stats).cmds) \
 	X(dev, scsi_lu, read_mbytes, "%lu\n", MBYTES(stats_of(to_core_dev(s.dev)->stats).read_bytes)) \

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-// Records the configfs trees of tcm_loop and target_core_user under a configuration restored by
-// targetctl. Run once on the distribution's modules and once on ours; tree-compare judges.
+// Records the configfs trees under a rich configuration. Run once on the distribution's modules and once on
+// ours; tree-compare judges.
 #include <cstdlib>
+#include <optional>
 
 #include "backstore.hpp"
 #include "clients.hpp"
 #include "loopback.hpp"
+#include "mixed_stage.hpp"
 #include "module.hpp"
 #include "test_env.hpp"
 #include "tree_record.hpp"
@@ -13,16 +15,31 @@
 namespace lio::test {
 namespace {
 
-const std::string data = "/opt/lio/share/conformance/configfs/";
+const std::string share = "/opt/lio/share/conformance/";
 
-/// Beside configfs: what else of the modules' interface is in sysfs.
-const std::vector<std::string> sysfs_paths = {
-	"sys/module/tcm_loop/parameters",
-	"sys/module/target_core_user/parameters",
-	"sys/class/scsi_host/host0",
-	"sys/class/uio/uio0",
-	"sys/class/uio/uio0/maps/map0",
-};
+Result<RecordPlan> load_plan(const std::string &name)
+{
+	LIO_TRY(std::string text, read_file(share + name + "/plan.json"));
+	LIO_TRY(RecordPlan plan, parse_plan(text));
+	for (const auto &pattern : plan.dmesg)
+		expect_dmesg(pattern, Need::optional);
+	return plan;
+}
+
+/// All of @plan, kept as /out/tree.json: more than @fields of it.
+void record(RecordPlan plan, size_t fields)
+{
+	TreeRecorder recorder(std::move(plan), "");
+	ASSERT_OK(recorder.run());
+	ASSERT_OK(make_dirs("/out"));
+	TreeRecord tree = recorder.normalised();
+	ASSERT_OK(write_file("/out/tree.json", to_json(tree)));
+	size_t found = 0;
+	for (const auto &[path, of_path] : tree)
+		found += of_path.size();
+	EXPECT_GT(found, fields);
+	// The guest ends here: what the plan's last operations left is not taken down.
+}
 
 /// Every user:qcow image the configuration names, sparse.
 Status make_images()
@@ -33,53 +50,43 @@ Status make_images()
 	return {};
 }
 
-/// The directories of the tree that are ours to answer for.
-std::vector<std::string> configfs_roots()
+/// tcm_loop and target_core_user under a configuration restored by targetctl.
+TEST(Configfs, Tcmu)
 {
-	std::vector<std::string> roots = {"sys/kernel/config/target/loopback"};
-	for (const auto &hba : list_dir(target_root + "/core").value_or({}))
-		if (hba.rfind("user_", 0) == 0)
-			roots.push_back("sys/kernel/config/target/core/" + hba);
-	return roots;
-}
-
-/// Attributes of one sysfs directory, without following its links.
-Status look_at_files(TreeRecorder &recorder, const std::string &dir)
-{
-	LIO_TRY(auto names, list_dir("/" + dir));
-	for (const auto &name : names)
-		if (!read_link("/" + dir + "/" + name) && !list_dir("/" + dir + "/" + name))
-			LIO_CHECK(recorder.walk(dir + "/" + name));
-	return {};
-}
-
-TEST(Configfs, Record)
-{
-	ASSERT_OK_AND_ASSIGN(std::string text, read_file(data + "plan.json"));
-	ASSERT_OK_AND_ASSIGN(RecordPlan plan, parse_plan(text));
-	for (const auto &pattern : plan.dmesg)
-		expect_dmesg(pattern, Need::optional);
+	ASSERT_OK_AND_ASSIGN(RecordPlan plan, load_plan("configfs"));
 	ASSERT_OK(make_images());
 	ASSERT_OK(make_dirs("/etc/rtslib-fb-target/pr"));
 	ASSERT_OK(ensure_loopback());
 	ASSERT_OK(load_module("target_core_user"));
 	ASSERT_OK_AND_ASSIGN(TcmuRunner runner, TcmuRunner::start());
-	ASSERT_OK(targetctl_restore(data + "config.json"));
+	ASSERT_OK(targetctl_restore(share + "configfs/config.json"));
 	ASSERT_OK(runner.wait_owns("one"));
+	record(std::move(plan), 5000);
+}
 
-	TreeRecorder recorder(plan, "");
-	recorder.operate(plan.before);
-	for (const auto &root : configfs_roots())
-		ASSERT_OK(recorder.walk(root));
-	for (const auto &dir : sysfs_paths)
-		ASSERT_OK(look_at_files(recorder, dir));
-	for (const auto &root : configfs_roots())
-		ASSERT_OK(recorder.write_all(root));
-	recorder.operate(plan.after);
-	ASSERT_OK(make_dirs("/out"));
-	ASSERT_OK(write_file("/out/tree.json", to_json(recorder.normalised())));
-	EXPECT_GT(recorder.normalised().size(), 300u);
-	// The guest ends here: what the plan's last operations left is not taken down.
+/// What the backstores of the core's tree stand on.
+Status make_lower_devices()
+{
+	LIO_CHECK(load_module("sd_mod"));
+	LIO_CHECK(load_module("scsi_debug", {"dev_size_mb=16"}));
+	LIO_CHECK(load_module("null_blk", {"nr_devices=1", "gb=1", "discard=1", "memory_backed=1"}));
+	LIO_CHECK(make_dirs("/root/db"));
+	LIO_CHECK(make_dirs("/etc/target"));
+	return write_file("/root/file", "");
+}
+
+/// The core, its five backstores, loopback and iSCSI, with a session of open-iscsi.
+TEST(Configfs, Core)
+{
+	ASSERT_OK_AND_ASSIGN(RecordPlan plan, load_plan("configfs-core"));
+	ASSERT_OK(make_lower_devices());
+	ASSERT_OK(ensure_loopback());
+	for (const char *module : {"target_core_iblock", "target_core_file", "target_core_pscsi", "target_core_user",
+				   "iscsi_target_mod"})
+		ASSERT_OK(load_module(module));
+	ASSERT_OK(run_ok({"ip", "link", "set", "lo", "up"}));
+	ASSERT_OK_AND_ASSIGN(Iscsid daemon, Iscsid::start());
+	record(std::move(plan), 10000);
 }
 
 } // namespace
