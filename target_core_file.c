@@ -137,6 +137,14 @@ static void fd_flush_failed(struct fd_dev *dev)
 		atomic_inc(&dev->failures);
 }
 
+/* Nobody is to read from memory what the medium may not have. What is dirty again stays. */
+static void fd_forget_pages(struct fd_dev *dev, loff_t pos, u64 len)
+{
+	if (len)
+		invalidate_inode_pages2_range(dev->file->f_mapping, pos >> PAGE_SHIFT,
+					      (pos + len - 1) >> PAGE_SHIFT);
+}
+
 /* After a write of its own: does it have to be on the medium? */
 static int fd_flush_written(struct fd_dev *dev, loff_t pos, u64 len, bool fua)
 {
@@ -145,8 +153,10 @@ static int fd_flush_written(struct fd_dev *dev, loff_t pos, u64 len, bool fua)
 	if (dev->buffered && !fua)
 		return 0;
 	err = fd_flush(dev, pos, len);
-	if (err)
+	if (err) {
 		fd_flush_failed(dev);
+		fd_forget_pages(dev, pos, len);
+	}
 	return err;
 }
 
