@@ -356,6 +356,7 @@ TEST_P(BackstoreOurCore, InjectedErrors)
 {
 	expect_block_errors();
 	expect_dmesg("^(I/O error|critical [a-z ]+ error), dev ", Need::optional);
+	expect_dmesg("^(fd|iblock)_execute_\\w+: \\d+ callbacks suppressed$", Need::optional);
 	ASSERT_OK_AND_ASSIGN(FaultyDevice device, FaultyDevice::create());
 	BackstoreSpec spec = lower_spec(GetParam(), device.dm.node());
 	ASSERT_OK_AND_ASSIGN(LoopDisk disk, make_disk(spec, {{"emulate_tpu", "1"}, {"emulate_tpws", "1"},
