@@ -110,8 +110,9 @@ Status LogMarker::mark(const std::string &text) const
 Result<LoggedDevice> LoggedDevice::create(bool filesystem)
 {
 	expect_dmesg("^device-mapper: core: CONFIG_IMA_DISABLE_HTABLE is disabled", Need::optional);
-	// What loop devices of many sizes make the kernel say.
+	// What hundreds of loop devices and mounts make the kernel say.
 	expect_dmesg("^set_capacity_and_notify: \\d+ callbacks suppressed$", Need::optional);
+	expect_dmesg("^EXT4-fs (un)?mount: \\d+ callbacks suppressed$", Need::optional);
 	LIO_CHECK(load_module("dm_log_writes"));
 	LIO_CHECK(load_module("dm_delay"));
 	LIO_TRY(LowerDevice data, LowerDevice::create(true, 512, power_device_bytes));

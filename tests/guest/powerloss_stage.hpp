@@ -70,6 +70,8 @@ public:
 	Status suppress_flushes() const;
 	/// What was on the device when the log began.
 	const std::vector<uint8_t> &before() const { return before_; }
+	/// What is on it now, whatever the log says.
+	Result<MappedFile> now() const { return MappedFile::open(data_.file); }
 	/// Give up the device: all of its log.
 	Result<MappedFile> finish();
 
