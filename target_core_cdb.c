@@ -448,8 +448,9 @@ static u8 cdb_lacking_options(const struct cdb_op *op, const struct se_device *d
 	u8 bits = 0;
 
 	if ((op->flags & (CDB_PROTECT | CDB_FUA)) && !dev_dpofua(dev)) {
+		/* FUA_NV asks for no more than a non-volatile cache, and there is no volatile one. */
 		if (op->flags & CDB_FUA)
-			bits |= 0x0a;
+			bits |= 0x08;
 		bits |= 0x10;
 	}
 	return bits;

@@ -70,7 +70,7 @@ static void facts_limits(struct se_cmd *cmd, struct inquiry_facts *f)
 	f->lbpu = attrib->emulate_tpu;
 	f->lbpws = attrib->emulate_tpws;
 	f->lbprz = (f->lbpu || f->lbpws) && attrib->unmap_zeroes_data;
-	f->threshold_exponent = dev_threshold_exponent(dev);
+	f->threshold_exponent = f->lbpu || f->lbpws ? dev_threshold_exponent(dev) : 0;
 }
 
 static void facts_atomic(const struct se_device *dev, struct inquiry_facts *f)
