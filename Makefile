@@ -84,7 +84,7 @@ check-debug: check-modules user
 	@$(BUILD)/user/bin/lio-check --tier debug -j 3 $(TESTS)
 
 ## make check-long     the same with the full counts, and the tests of the installation (hours)
-check-long: LAB_KERNELS = $(or $(KERNEL_ASKED),6.12 6.1 6.12-debug)
+check-long: LAB_KERNELS = $(or $(KERNEL_ASKED),6.12 6.1 6.12-rt 6.12-debug)
 check-long: check-modules user
 	@$(BUILD)/user/bin/lio-check --tier long --record tests/results-long.json $(if $(KERNEL_ASKED),--kernel $(KERNEL_ASKED)) $(TESTS)
 
