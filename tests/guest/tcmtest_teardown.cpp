@@ -21,7 +21,7 @@ namespace {
 
 /// The deadline of whoever waits for commands, and time for a busy host.
 constexpr milliseconds limit = seconds(40);
-constexpr unsigned warm_up = 2;
+constexpr unsigned warm_up = 3;
 
 /// How long the steps of a round took at most, by name.
 std::map<std::string, double> slowest;
@@ -214,7 +214,7 @@ TEST(TcmtestTeardown, EverythingGoesUnderFullIo)
 	ASSERT_OK_AND_ASSIGN(Scene scene, Scene::create());
 	for (unsigned i = 0; i < warm_up; i++)
 		ASSERT_OK(whole_round(scene));
-	const uint64_t half = count(3, 250);
+	const uint64_t half = count(5, 250);
 	std::vector<Snapshot> snapshots;
 	for (uint64_t i = 0;; i++) {
 		SCOPED_TRACE(i);
