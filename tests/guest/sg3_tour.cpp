@@ -26,7 +26,7 @@ std::string replaced(std::string text, const std::string &from, const std::strin
 /// All CDBs that a tool with -v says that it sends.
 std::vector<Cdb> sent_cdbs(const std::string &output)
 {
-	static const std::regex line(" cdb: ((?:[0-9a-f]{2} ?)+)");
+	static const std::regex line(" cdb: \\[?((?:[0-9a-f]{2} ?)+)");
 	std::vector<Cdb> all;
 	for (std::sregex_iterator it(output.begin(), output.end(), line), end; it != end; ++it) {
 		std::string hex = replaced((*it)[1], " ", "");
