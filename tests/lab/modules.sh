@@ -63,7 +63,8 @@ modules_stage() {
 	cp -al "$stock/." "$tree"
 	mkdir "$tree/updates"
 	for ((n -= 3; n >= 0; n--)); do
-		cp "${args[n]}" "$tree/updates"
+		# As the distribution's are: reading a dozen megabytes of DWARF takes an emulated machine seconds.
+		strip --strip-debug -o "$tree/updates/${args[n]##*/}" "${args[n]}"
 	done
 	rm -f "$tree"/modules.*.bin "$tree"/modules.{dep,alias,symbols,softdep,devname,weakdep}
 	echo 'search updates built-in' >"$tmp/depmod.conf"
