@@ -86,7 +86,7 @@ int target_get_sess_cmd(struct se_cmd *se_cmd, bool ack_kref)
 /*
  * What a peer may make the core allocate. A buffer of LARGE_PAGES or more counts
  * against a quarter of the memory, that of all peers together: how many commands
- * they may have is for their fabrics to limit, how long one is is theirs to say.
+ * they may have is for their fabrics to limit, the length of one is theirs to say.
  */
 #define LARGE_PAGES	(SZ_1M >> PAGE_SHIFT)
 

@@ -436,6 +436,7 @@ int lun_attach(struct se_portal_group *tpg, struct se_device *dev, struct se_lun
 
 	/* It may just be on its way out of the last device's time. */
 	flush_work(&to_core_lun(lun)->gone_work);
+	/* Pairs with lun_gone(). */
 	if (smp_load_acquire(&to_core_lun(lun)->pinned))
 		return -EBUSY;
 	if (!try_module_get(dev->transport->owner))
@@ -484,7 +485,7 @@ void lun_detach(struct se_portal_group *tpg, struct se_lun *lun)
 	if (!wait_for_completion_timeout(&lun->lun_shutdown_comp, CORE_DEADLINE * HZ))
 		pr_warn("LUN %llu was unlinked with commands that have not come back for %d s; they keep their device\n",
 			lun->unpacked_lun, CORE_DEADLINE);
-	/* Not before: a command that got in in time must not find it in no group, which counts as optimized. */
+	/* Not before: a command that was in time must not find it in no group, which counts as optimized. */
 	alua_lun_detach(lun);
 }
 

@@ -169,6 +169,7 @@ void session_close_end(struct se_session *sess)
 {
 	struct core_session *cs = to_core_session(sess);
 
+	/* Pairs with wait_for_closer(). */
 	smp_store_release(&cs->closer, NULL);
 	wake_up_var(&cs->closer);
 	session_put(cs);
@@ -184,6 +185,7 @@ void session_close_end(struct se_session *sess)
  */
 static void wait_for_closer(struct core_session *cs)
 {
+	/* Pairs with session_close_end(). */
 	if (READ_ONCE(cs->closer) != current)
 		wait_var_event_timeout(&cs->closer, !smp_load_acquire(&cs->closer), CLOSE_GRACE);
 }
