@@ -65,11 +65,19 @@ static bool is_aborted(struct tcm_loop_cmd *cmd)
 	return state == TCM_LOOP_CMD_LATE || state == TCM_LOOP_CMD_ORPHAN;
 }
 
-/* What the error handler waits for may end in release_cmd with more than an interrupt allows. */
-static u32 context_flags(const struct scsi_cmnd *sc)
+/*
+ * What the error handler waits for may end in release_cmd with more than an interrupt
+ * allows. The end of a flush takes its queue's lock, and a backstore may call us with
+ * that of the queue below held (lockdep cannot tell the two).
+ */
+static u32 context_flags(struct scsi_cmnd *sc)
 {
-	return sc->submitter == SUBMITTED_BY_SCSI_ERROR_HANDLER ? LIO_SCF_DATA_HERE :
-								  LIO_SCF_DATA_HERE | LIO_SCF_RESPOND_ANYWHERE;
+	const struct request *rq = scsi_cmd_to_rq(sc);
+
+	if (sc->submitter == SUBMITTED_BY_SCSI_ERROR_HANDLER ||
+	    op_is_flush(rq->cmd_flags) || rq->rq_flags & RQF_FLUSH_SEQ)
+		return LIO_SCF_DATA_HERE;
+	return LIO_SCF_DATA_HERE | LIO_SCF_RESPOND_ANYWHERE;
 }
 
 /*
