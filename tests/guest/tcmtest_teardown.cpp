@@ -206,7 +206,7 @@ void print_memory(const Snapshot &s)
 	for (const char *name : {"MemFree", "AnonPages", "Cached", "Buffers", "Slab", "SReclaimable", "Percpu", "VmallocUsed",
 				 "KernelStack", "PageTables"})
 		printf("%s %lu kB  ", name, s.meminfo.count(name) ? s.meminfo.at(name) : 0);
-	printf("\n");
+	printf("processors' free pages %lu kB\n", s.processors_free_kb);
 }
 
 TEST(TcmtestTeardown, EverythingGoesUnderFullIo)

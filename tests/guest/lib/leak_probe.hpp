@@ -14,6 +14,7 @@ namespace lio::test {
 
 struct Snapshot {
 	std::map<std::string, uint64_t> meminfo; ///< kB, after sync and drop_caches
+	uint64_t processors_free_kb; ///< free pages in the processors' own lists
 	std::map<std::string, uint64_t> slabs; ///< active objects by cache
 	std::set<std::string> names; ///< paths in configfs's target tree, uio, /dev, SCSI hosts, modules
 };
