@@ -5,7 +5,7 @@
 
 #include "block_io.hpp"
 #include "clients.hpp"
-#include "leak_probe.hpp"
+#include "leak_rounds.hpp"
 #include "loopback.hpp"
 #include "module.hpp"
 #include "test_env.hpp"
@@ -15,7 +15,7 @@ namespace lio::test {
 namespace {
 
 constexpr uint64_t disk_bytes = 8 << 20;
-constexpr unsigned warm_up = 3; ///< cycles until every cache the rest of the kernel keeps is there
+constexpr unsigned warm_up = 3;
 
 /// How long the living handler may take for a command, in seconds.
 std::string time_out()
@@ -75,28 +75,13 @@ TEST(Cycle, LoadConfigureIoKillClearUnload)
 	ASSERT_OK_AND_ASSIGN(TempDir tmp, TempDir::create("/var/tmp"));
 	ASSERT_OK(run_ok({"qemu-img", "create", "-q", "-f", "qcow2", tmp / "image", std::to_string(disk_bytes)}));
 	ASSERT_OK(ensure_dbus());
-	for (unsigned i = 0; i < warm_up; i++)
-		ASSERT_NO_FATAL_FAILURE(one_cycle(tmp / "image"));
 	const uint64_t half = count(4, 100);
 	RecordProperty("cycles", std::to_string(2 * half));
-	std::vector<Snapshot> snapshots;
-	for (uint64_t i = 0;; i++) {
-		SCOPED_TRACE(i);
-		if (i % half == 0) {
-			ASSERT_OK_AND_ASSIGN(Snapshot s, take_snapshot());
-			snapshots.push_back(std::move(s));
-			for (const auto &change : changed_names(snapshots.front(), snapshots.back()))
-				ADD_FAILURE() << change;
-		}
-		if (i == 2 * half)
-			break;
-		printf("cycle %lu of %lu\n", i + 1, 2 * half);
-		ASSERT_NO_FATAL_FAILURE(one_cycle(tmp / "image"));
-	}
-	LeakLimits limits;
-	limits.slab_objects = std::max<uint64_t>(limits.slab_objects, half / 2);
-	for (const auto &growth : find_growth(snapshots[0], snapshots[1], snapshots[2], limits))
-		ADD_FAILURE() << growth;
+	uint64_t done = 0;
+	expect_no_growth(warm_up, half, [&] {
+		printf("cycle %lu of %lu\n", ++done, warm_up + 2 * half);
+		one_cycle(tmp / "image");
+	});
 }
 
 } // namespace

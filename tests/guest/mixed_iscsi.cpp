@@ -6,7 +6,7 @@
 #include <optional>
 #include <thread>
 
-#include "leak_probe.hpp"
+#include "leak_rounds.hpp"
 #include "module.hpp"
 #include "pattern.hpp"
 #include "seed.hpp"
@@ -341,18 +341,7 @@ void unload_target()
 
 TEST_F(MixedIscsi, UnloadGivesMemoryBack)
 {
-	std::vector<Snapshot> snapshots;
-	uint64_t warm_up = 2, half = count(2, 50);
-	for (uint64_t i = 0; i <= warm_up + 2 * half; i++) {
-		SCOPED_TRACE(i);
-		if (i >= warm_up && (i - warm_up) % half == 0) {
-			ASSERT_OK_AND_ASSIGN(Snapshot now, take_snapshot());
-			snapshots.push_back(std::move(now));
-			for (const auto &change : changed_names(snapshots.front(), snapshots.back()))
-				ADD_FAILURE() << change;
-		}
-		if (i == warm_up + 2 * half)
-			break;
+	expect_no_growth(2, count(2, 50), [&] {
 		ASSERT_NO_FATAL_FAILURE(make_target(true));
 		ASSERT_OK(target_->enable(true));
 		{
@@ -363,10 +352,8 @@ TEST_F(MixedIscsi, UnloadGivesMemoryBack)
 		}
 		ASSERT_OK(target_->destroy());
 		ASSERT_NO_FATAL_FAILURE(TearDown());
-		ASSERT_NO_FATAL_FAILURE(unload_target());
-	}
-	for (const auto &growth : find_growth(snapshots[0], snapshots[1], snapshots[2], LeakLimits()))
-		ADD_FAILURE() << growth;
+		unload_target();
+	});
 }
 
 } // namespace

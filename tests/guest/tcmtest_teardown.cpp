@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "gtest_result.hpp"
-#include "leak_probe.hpp"
+#include "leak_rounds.hpp"
 #include "module.hpp"
 #include "pattern.hpp"
 #include "seed.hpp"
@@ -21,7 +21,6 @@ namespace {
 
 /// The deadline of whoever waits for commands, and time for a busy host.
 constexpr milliseconds limit = seconds(40);
-constexpr unsigned warm_up = 3;
 
 /// How long the steps of a round took at most, by name.
 std::map<std::string, double> slowest;
@@ -200,41 +199,13 @@ Status whole_round(Scene &scene)
 	return timed("all", [&] { return scene.close_all(); });
 }
 
-/// Where a growth would be.
-void print_memory(const Snapshot &s)
-{
-	for (const char *name : {"MemFree", "AnonPages", "Cached", "Buffers", "Slab", "SReclaimable", "Percpu", "VmallocUsed",
-				 "KernelStack", "PageTables"})
-		printf("%s %lu kB  ", name, s.meminfo.count(name) ? s.meminfo.at(name) : 0);
-	printf("processors' free pages %lu kB\n", s.processors_free_kb);
-}
-
 TEST(TcmtestTeardown, EverythingGoesUnderFullIo)
 {
 	ASSERT_OK_AND_ASSIGN(Scene scene, Scene::create());
-	for (unsigned i = 0; i < warm_up; i++)
-		ASSERT_OK(whole_round(scene));
 	const uint64_t half = count(5, 250);
-	std::vector<Snapshot> snapshots;
-	for (uint64_t i = 0;; i++) {
-		SCOPED_TRACE(i);
-		if (i % half == 0) {
-			ASSERT_OK_AND_ASSIGN(Snapshot s, take_snapshot());
-			print_memory(s);
-			snapshots.push_back(std::move(s));
-			for (const auto &change : changed_names(snapshots.front(), snapshots.back()))
-				ADD_FAILURE() << change;
-		}
-		if (i == 2 * half)
-			break;
-		ASSERT_OK(timed("a round", [&] { return whole_round(scene); }));
-	}
+	expect_no_growth(3, half, [&] { ASSERT_OK(timed("a round", [&] { return whole_round(scene); })); });
 	for (const auto &[name, taken] : slowest)
 		printf("%lu rounds, %s: %.1f s at most\n", 2 * half, name.c_str(), taken);
-	LeakLimits limits;
-	limits.slab_objects = std::max<uint64_t>(limits.slab_objects, half / 2);
-	for (const auto &growth : find_growth(snapshots[0], snapshots[1], snapshots[2], limits))
-		ADD_FAILURE() << growth;
 }
 
 } // namespace
