@@ -75,6 +75,9 @@ static int link_device(struct config_item *item, struct config_item *target)
 		return -ENODEV;
 	if (rcu_access_pointer(lun->lun_se_dev))
 		return -EEXIST;
+	ret = tpg_number_port(tpg);
+	if (ret)
+		return ret;
 	ret = lun_attach(tpg, dev, lun);
 	if (ret || !tfo->fabric_post_link)
 		return ret;

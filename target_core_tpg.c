@@ -6,8 +6,15 @@
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
-/* RELATIVE TARGET PORT IDENTIFIERs in use, of enabled TPGs (SPC-4 clause 7.8.6.4). */
+/* RELATIVE TARGET PORT IDENTIFIERs in use (SPC-4 clause 7.8.6): of TPGs that are enabled or need no enabling. */
 static DEFINE_XARRAY_ALLOC1(rtpi_xa);
+
+/*
+ * From here on are those of TPGs that need no enabling: other TPGs are to have
+ * the same ones whether there are such TPGs or not, and an administrator's
+ * choice is not to be taken.
+ */
+#define RTPI_NEVER_ENABLED	0x8000
 
 /* One writer of enable or rtpi at a time: se_portal_group has no lock for it that a fabric would not take. */
 static DEFINE_MUTEX(enable_lock);
@@ -428,20 +435,26 @@ int core_tpg_deregister(struct se_portal_group *se_tpg)
 	return 0;
 }
 
-/* An identifier that nobody has, or the one that was asked for. */
-static int take_rtpi(struct se_portal_group *tpg)
+/* An identifier of at least @first that nobody has. */
+static int alloc_rtpi(struct se_portal_group *tpg, u32 first)
 {
-	u32 id = compat_tpg_rtpi(tpg);
-	int ret;
+	u32 id;
+	int ret = xa_alloc(&rtpi_xa, &id, tpg, XA_LIMIT(first, U16_MAX), GFP_KERNEL);
 
-	if (compat_tpg_rtpi_manual(tpg)) {
-		ret = xa_insert(&rtpi_xa, id, tpg, GFP_KERNEL);
-		return ret == -EBUSY ? -EINVAL : ret;
-	}
-	ret = xa_alloc(&rtpi_xa, &id, tpg, XA_LIMIT(1, U16_MAX), GFP_KERNEL);
 	if (!ret)
 		compat_tpg_set_rtpi(tpg, id, false);
 	return ret;
+}
+
+/* An identifier that nobody has, or the one that was asked for. */
+static int take_rtpi(struct se_portal_group *tpg)
+{
+	int ret;
+
+	if (!compat_tpg_rtpi_manual(tpg))
+		return alloc_rtpi(tpg, 1);
+	ret = xa_insert(&rtpi_xa, compat_tpg_rtpi(tpg), tpg, GFP_KERNEL);
+	return ret == -EBUSY ? -EINVAL : ret;
 }
 
 /* The TPG goes on showing the one that it had. */
@@ -504,9 +517,34 @@ int tpg_set_rtpi(struct se_portal_group *tpg, u16 rtpi)
 	if (mutex_lock_interruptible(&enable_lock))
 		return -EINTR;
 	if (!tpg->enabled && rtpi) {
+		/* That of a TPG without the attribute enable. */
+		give_rtpi(tpg);
 		compat_tpg_set_rtpi(tpg, rtpi, true);
 		ret = 0;
 	}
+	mutex_unlock(&enable_lock);
+	return ret;
+}
+
+/**
+ * tpg_number_port - a port that is about to have a device has a RELATIVE TARGET PORT IDENTIFIER
+ * @tpg:	its TPG
+ *
+ * A TPG takes it when it is enabled; one whose fabric has no such attribute
+ * takes it here, as 0 is reserved (SPC-4 clause 7.8.6) and would name all such
+ * ports of a device alike. May sleep.
+ *
+ * Return: 0, -ENOMEM, -EBUSY when there are no more.
+ */
+int tpg_number_port(struct se_portal_group *tpg)
+{
+	int ret = 0;
+
+	if (!COMPAT_TPG_RTPI || tpg->se_tpg_tfo->fabric_enable_tpg)
+		return 0;
+	mutex_lock(&enable_lock);
+	if (!compat_tpg_rtpi(tpg))
+		ret = alloc_rtpi(tpg, RTPI_NEVER_ENABLED);
 	mutex_unlock(&enable_lock);
 	return ret;
 }

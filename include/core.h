@@ -291,6 +291,7 @@ void nacl_unmap_all(struct se_node_acl *nacl, struct se_portal_group *tpg);
 struct se_node_acl *tpg_add_acl(struct se_portal_group *tpg, const char *initiatorname);
 void tpg_del_acl(struct se_node_acl *nacl);
 int tpg_set_rtpi(struct se_portal_group *tpg, u16 rtpi);
+int tpg_number_port(struct se_portal_group *tpg);
 int tpg_enable(struct se_portal_group *tpg, bool enable);
 /* One session less; demo mode's ACL goes with the last one. Takes the session's reference. */
 void nacl_session_gone(struct se_node_acl *nacl);
