@@ -29,6 +29,7 @@ TEST_P(Sg3Answers, AreTheStandards)
 	decode::Facts facts;
 	decode::Findings findings;
 	ASSERT_OK(survey(unit.sg, facts, findings));
+	ASSERT_OK_AND_ASSIGN(findings, unexplained(findings));
 	for (const auto &line : findings)
 		ADD_FAILURE() << line;
 	EXPECT_EQ(facts.opcodes->contains({0x42, -1}), GetParam().thin);
@@ -170,6 +171,53 @@ TEST(Sg3Behaviour, LimitsAreKept)
 	EXPECT_EQ(unmap(32, 2), 0u);
 	EXPECT_EQ(unmap(33, 2), invalid_parameter);
 	EXPECT_EQ(unmap(8, 3), invalid_parameter);
+}
+
+/// One device behind one more port.
+struct Port {
+	LoopTarget target;
+	LoopLun lun;
+	SgDevice sg;
+	static Result<Port> create(const Backstore &backstore)
+	{
+		LIO_TRY(LoopTarget target, LoopTarget::create());
+		LIO_TRY(LoopLun lun, target.add_lun(0, backstore));
+		LIO_CHECK(lun.block_node(seconds(60)));
+		LIO_TRY(SgDevice sg, lun.open_sg());
+		return Port{std::move(target), std::move(lun), std::move(sg)};
+	}
+	Result<unsigned> identifier()
+	{
+		decode::Facts facts;
+		decode::Findings findings;
+		LIO_CHECK(decode_reply(sg, cdb::inquiry_vpd(0x83, 1024), facts, findings));
+		if (!findings.empty() || !facts.relative_port)
+			return Error{EPROTO, sg.path(), findings.empty() ? "no identifier from" : findings[0] + " from"};
+		return *facts.relative_port;
+	}
+	Result<unsigned> attribute() const
+	{
+		LIO_TRY(std::string value, read_value(target.tpg() + "/rtpi"));
+		return unsigned(std::stoul(value, nullptr, 0));
+	}
+};
+
+TEST(Sg3Ports, HaveRelativeIdentifiers)
+{
+	ASSERT_OK_AND_ASSIGN(Backstore backstore, Backstore::create(ramdisk_spec("rd", sg3_bytes)));
+	ASSERT_OK_AND_ASSIGN(Port first, Port::create(backstore));
+	ASSERT_OK_AND_ASSIGN(Port second, Port::create(backstore));
+	ASSERT_OK_AND_ASSIGN(unsigned one, first.identifier());
+	ASSERT_OK_AND_ASSIGN(unsigned two, second.identifier());
+	EXPECT_NE(one, two);
+	if (!exists(first.target.tpg() + "/rtpi"))
+		return; // of a LUN, on 6.1, and not to be chosen
+	EXPECT_EQ(first.attribute().value_or(0), one);
+	EXPECT_EQ(second.attribute().value_or(0), two);
+	ASSERT_OK(write_value(first.target.tpg() + "/rtpi", "5"));
+	EXPECT_EQ(first.identifier().value_or(0), 5u);
+	ASSERT_OK_AND_ASSIGN(Port third, Port::create(backstore));
+	EXPECT_EQ(third.identifier().value_or(0), one) << "the one that is free again";
 }
 
 } // namespace

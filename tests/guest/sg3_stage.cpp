@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "sg3_stage.hpp"
 
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
 namespace lio::test {
 
 Result<Sg3Unit> Sg3Unit::create(const std::string &wwn, bool thin)
@@ -28,17 +32,15 @@ Status decode_reply(SgDevice &sg, const Cdb &cdb, decode::Facts &facts, decode::
 	return {};
 }
 
-namespace {
-
-constexpr uint32_t invalid_field = 0x052400;
-
-/// As decode_reply(), where INVALID FIELD IN CDB is an answer, too.
 Status decode_if_there(SgDevice &sg, const Cdb &cdb, decode::Facts &facts, decode::Findings &out)
 {
+	constexpr uint32_t invalid_field = 0x052400;
 	std::vector<uint8_t> room(65536);
 	LIO_TRY(ScsiReply reply, sg.execute_past_ua(cdb, Data::in(room)));
 	return reply.kcq() == invalid_field ? Status() : decode_reply(sg, cdb, facts, out);
 }
+
+namespace {
 
 Cdb log_sense(uint8_t page, uint8_t subpage)
 {
@@ -115,6 +117,20 @@ Status survey(SgDevice &sg, decode::Facts &facts, decode::Findings &out)
 	LIO_CHECK(survey_rest(sg, facts, out));
 	decode::consistency(facts, out);
 	return {};
+}
+
+Result<decode::Findings> unexplained(const decode::Findings &findings)
+{
+	LIO_TRY(std::string text, read_file(std::string(sg3_data) + "findings.json"));
+	nlohmann::json known = nlohmann::json::parse(text);
+	decode::Findings out;
+	for (const std::string &line : findings)
+		if (std::none_of(known.begin(), known.end(), [&](const auto &entry) { return entry["finding"] == line; }))
+			out.push_back(line);
+	for (const auto &entry : known)
+		if (std::count(findings.begin(), findings.end(), entry["finding"].template get<std::string>()) == 0)
+			out.push_back("not found, but listed: " + entry["finding"].get<std::string>());
+	return out;
 }
 
 } // namespace lio::test

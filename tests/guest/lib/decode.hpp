@@ -74,9 +74,9 @@ struct ModePage {
 
 /// What was found in whole answers.
 struct Facts {
-	std::optional<unsigned> device_type, protocol;
+	std::optional<unsigned> device_type, protocol, relative_port;
 	std::set<uint16_t> versions; ///< version descriptors
-	bool protect = false, multip = false;
+	bool protect = false, multip = false, third_party = false;
 	unsigned tpgs = 0;
 	std::string vendor;
 	std::optional<std::set<uint8_t>> vpd_pages, vpd_seen;

@@ -50,11 +50,12 @@ void number(const Reader &r, const Descriptor &d)
 	r.only({0, 0, 0xff, 0xff});
 }
 
-void relative_port(const Reader &r, const Descriptor &d, Facts &)
+void relative_port(const Reader &r, const Descriptor &d, Facts &facts)
 {
 	number(r, d);
 	r.check(d.association == PORT, "ASSOCIATION is not the target port");
 	r.check(r.be(2, 2), "relative target port 0 is reserved");
+	facts.relative_port = unsigned(r.be(2, 2));
 }
 
 void port_group(const Reader &r, const Descriptor &d, Facts &)

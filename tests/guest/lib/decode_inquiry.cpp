@@ -36,6 +36,7 @@ void inquiry(Reader r, size_t alloc, Facts &facts)
 	r.ascii(16, 16);
 	r.ascii(32, 4);
 	facts.tpgs = r.bits(5, 5, 4);
+	facts.third_party = r.bit(5, 3);
 	facts.protect = r.bit(5, 0);
 	facts.multip = r.bit(6, 4);
 	if (r.has(8, 8))

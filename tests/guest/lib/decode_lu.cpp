@@ -172,6 +172,11 @@ void commands(const Facts &f, Findings &out)
 	for (Command c : {Command{0x00, -1}, {0x03, -1}, {0x12, -1}, {0x25, -1}, {0x28, -1}, {0x9e, 0x10}, {0xa0, -1}, {0x88, -1},
 			  {0x2a, -1}, {0x8a, -1}, {0x35, -1}, {0x1d, -1}})
 		require(out, f.opcodes->contains(c), ("mandatory " + str(c)).c_str());
+	// What INQUIRY promises (SPC-4 6.6.2).
+	require(out, !(f.tpgs & 1) || supported(f, 0xa3, 0x0a), "TPGS and REPORT TARGET PORT GROUPS");
+	require(out, !(f.tpgs & 2) || (supported(f, 0xa3, 0x0a) && supported(f, 0xa4, 0x0a)), "TPGS and SET TARGET PORT GROUPS");
+	auto copy = f.opcodes->lower_bound({0x83, -1});
+	require(out, !f.third_party || (copy != f.opcodes->end() && copy->first.first == 0x83), "3PC and EXTENDED COPY");
 	for (const auto &[command, length] : *f.opcodes) {
 		auto usage = f.usage.find(command);
 		require(out, usage == f.usage.end() || usage->second.size() == length, "CDB LENGTH of the list and of the one command");

@@ -227,7 +227,9 @@ TEST(DecodeConsistency, Contradictions)
 		     [](Facts &f) { f.log_seen->erase(0x0c); }, [](Facts &f) { f.opcodes->erase({0xa0, -1}); },
 		     [](Facts &f) { f.unsupported.insert({0x28, -1}); }, [](Facts &f) { f.usage[{0x2f, -1}] = Memory(10); },
 		     [](Facts &f) { f.usage[{0x2a, -1}] = Memory(6); },
-		     [](Facts &f) { f.usage[{0x93, -1}] = Memory(16); }})
+		     [](Facts &f) { f.usage[{0x93, -1}] = Memory(16); },
+		     [](Facts &f) { f.tpgs = 1; }, [](Facts &f) { f.tpgs = 2; (*f.opcodes)[{0xa3, 0x0a}] = 12; },
+		     [](Facts &f) { f.third_party = true; }})
 		EXPECT_FALSE(wrong(change).empty());
 }
 
