@@ -271,7 +271,11 @@ static void set_residual(struct se_cmd *cmd, unsigned int size)
 	}
 }
 
-/* Of a command whose CDB and initiator do not agree: backends move whole blocks only. */
+/*
+ * Of a command whose CDB and initiator do not agree: backends move whole blocks
+ * only. What the initiator has room for, and the CDB does not ask for, stays
+ * untouched; without any announced data there is no direction, and none moves.
+ */
 static sense_reason_t check_block_length(const struct se_cmd *cmd)
 {
 	u32 block_size = cmd->se_dev->dev_attrib.block_size;
@@ -280,8 +284,6 @@ static sense_reason_t check_block_length(const struct se_cmd *cmd)
 		return 0;
 	if (cmd->data_direction == DMA_TO_DEVICE)
 		return TCM_INVALID_FIELD_IN_COMMAND_IU;
-	if (block_size != 512)
-		return TCM_INVALID_CDB_FIELD;
 	if ((cmd->se_cmd_flags & SCF_OVERFLOW_BIT) && cmd->data_length % block_size)
 		return TCM_INVALID_CDB_FIELD;
 	return 0;

@@ -99,6 +99,8 @@ void target_set_cmd_data_length(struct se_cmd *cmd, int length)
 {
 	if (length < 0 || length >= cmd->data_length)
 		return;
+	/* The CDB asked for more than the initiator has room for, but there is less than that. */
+	cmd->se_cmd_flags &= ~SCF_OVERFLOW_BIT;
 	if (cmd->se_cmd_flags & SCF_UNDERFLOW_BIT) {
 		cmd->residual_count += cmd->data_length - length;
 	} else {

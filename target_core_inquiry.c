@@ -56,7 +56,7 @@ static void facts_limits(struct se_cmd *cmd, struct inquiry_facts *f)
 
 	f->granularity = clamp(io_min, 1U, (u32)U16_MAX);
 	/* Zero is no limit, in all of them. */
-	f->max_transfer = min_not_zero((u64)attrib->hw_max_sectors, (u64)nents * PAGE_SIZE / block_size);
+	f->max_transfer = min_not_zero(compat_max_blocks(attrib), (u64)nents * PAGE_SIZE / block_size);
 	f->optimal_transfer = min_not_zero(io_opt ?: attrib->optimal_sectors, f->max_transfer);
 	/* More than READ (10) can carry is no optimum, and initiators warn about it. */
 	if (f->optimal_transfer > U16_MAX)

@@ -107,22 +107,27 @@ static bool on_medium(u64 blocks, u64 lba, u32 nolb)
 	return lba <= blocks && nolb <= blocks - lba;
 }
 
-static sense_reason_t setup_blocks(struct se_cmd *cmd, const struct cdb_op *op, unsigned int *size)
+static void decode_blocks(struct se_cmd *cmd, const struct cdb_op *op)
 {
-	struct se_device *dev = cmd->se_dev;
-	u64 bytes;
 	u64 lba;
 	u32 nolb;
 
 	cdb_decode(op, cmd->t_task_cdb, &lba, &nolb);
-	if ((op->flags & CDB_RANGE) && !on_medium(count_blocks(dev), lba, nolb))
-		return TCM_ADDRESS_OUT_OF_RANGE;
 	cmd->t_task_lba = lba;
 	cmd->t_task_nolb = nolb;
+}
+
+static sense_reason_t setup_blocks(struct se_cmd *cmd, const struct cdb_op *op, unsigned int *size)
+{
+	struct se_device *dev = cmd->se_dev;
+	u64 bytes;
+
+	if ((op->flags & CDB_RANGE) && !on_medium(count_blocks(dev), cmd->t_task_lba, cmd->t_task_nolb))
+		return TCM_ADDRESS_OUT_OF_RANGE;
 	if (!(op->flags & CDB_BLOCKS))
 		return 0;
 
-	bytes = (u64)nolb * dev->dev_attrib.block_size;
+	bytes = (u64)cmd->t_task_nolb * dev->dev_attrib.block_size;
 	if (bytes > U32_MAX)
 		return TCM_INVALID_CDB_FIELD;
 	*size = bytes;
@@ -183,13 +188,16 @@ static sense_reason_t parse(struct se_cmd *cmd, const struct cdb_op *op, struct 
 
 	*size = 0;
 	cmd->execute_cmd = op->execute;
-	if (op->layout != CDB_NO_LBA) {
-		ret = setup_blocks(cmd, op, size);
+	if (op->layout != CDB_NO_LBA)
+		decode_blocks(cmd, op);
+	/* What is wrong with the CDB anywhere comes before what is wrong with it on this medium. */
+	if (op->flags & (CDB_FUA | CDB_PROTECT)) {
+		ret = setup_options(cmd, op);
 		if (ret)
 			return ret;
 	}
-	if (op->flags & (CDB_FUA | CDB_PROTECT)) {
-		ret = setup_options(cmd, op);
+	if (op->layout != CDB_NO_LBA) {
+		ret = setup_blocks(cmd, op, size);
 		if (ret)
 			return ret;
 	}

@@ -243,10 +243,16 @@ sense_reason_t sbc_setup_write_verify(struct se_cmd *cmd, struct exec_cmd_ops *o
  * sbc_write_verify - WRITE AND VERIFY (10), (12), (16)
  * @cmd:	the command
  *
+ * An initiator that announces no data writes none, as with WRITE: the residual tells it.
+ *
  * Return: 0 or why not. Context: process.
  */
 sense_reason_t sbc_write_verify(struct se_cmd *cmd)
 {
+	if (!cmd->data_length) {
+		target_complete_cmd(cmd, SAM_STAT_GOOD);
+		return 0;
+	}
 	return run_job(cmd, bytes_of(cmd), write_verify_start);
 }
 

@@ -145,14 +145,20 @@ enum target_submit_type {
 #define compat_set_submit_type(attrib, value)	((attrib)->submit_type = (value))
 #endif
 
-/* Backstores gave the longest command in bytes, in se_dev_attrib.max_bytes_per_io, before 6.3 */
+/*
+ * Backstores gave the longest command in bytes, in se_dev_attrib.max_bytes_per_io, before 6.3;
+ * since then it is in blocks of the hardware, which need not be those of the device.
+ */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 #define compat_rescale_max_sectors(attrib) do { \
 	if ((attrib)->max_bytes_per_io) \
 		(attrib)->hw_max_sectors = (attrib)->max_bytes_per_io / (attrib)->block_size; \
 } while (0)
+#define compat_max_blocks(attrib)	((u64)(attrib)->hw_max_sectors)
 #else
 #define compat_rescale_max_sectors(attrib)	((void)(attrib))
+#define compat_max_blocks(attrib) \
+	div_u64((u64)(attrib)->hw_max_sectors * (attrib)->hw_block_size, (attrib)->block_size)
 #endif
 
 #endif /* LIO_ABI_UNIT */

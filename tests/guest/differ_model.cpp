@@ -137,6 +137,9 @@ Expectation DifferModel::execute(const DifferCommand &c, std::span<const uint8_t
 		return invalid_field;
 	if (c.cdb[0] == 0x7f && c.cdb[7] != 24) // ADDITIONAL CDB LENGTH
 		return invalid_field;
+	// More than fit() gives: what is written or compared must all be there.
+	if (op->size >= Op::Size::blocks && c.length < c.wants && on_medium(c))
+		return {{"5/0e/03", "5/24/00"}, {}};
 	return (this->*op->execute)(c);
 }
 

@@ -18,15 +18,22 @@ constexpr milliseconds step_limit = seconds(60);
 
 class Differ : public testing::TestWithParam<uint32_t> {
 protected:
-	void SetUp() override { expect_refusals_in_dmesg(); }
+	void SetUp() override
+	{
+		expect_refusals_in_dmesg();
+		if (!module_is_ours("target_core_mod"))
+			expect_dmesg("^sd \\S+ \\[\\w+\\] Optimal transfer size ", Need::optional);
+	}
 
-	/// The same names in both runs: they are in what INQUIRY returns.
-	static BackstoreSpec spec(uint32_t block_size, bool cache)
+	/// The same names in both runs: they are in what INQUIRY returns. Enabling sets the block size, too.
+	static Result<Backstore> create(uint32_t block_size, bool cache)
 	{
 		BackstoreSpec s = ramdisk_spec("differ", disk_bytes);
 		s.serial = "5f1de0c4-6a0b-4d52-9a1e-3d1f2c7b9e10";
-		s.attribs = {{"block_size", std::to_string(block_size)}, {"emulate_write_cache", cache ? "1" : "0"}};
-		return s;
+		LIO_TRY(Backstore b, Backstore::create(s));
+		LIO_CHECK(b.set("block_size", std::to_string(block_size)));
+		LIO_CHECK(b.set("emulate_write_cache", cache ? "1" : "0"));
+		return b;
 	}
 
 	/// In the child. The block device and not sg: its buffer is the program's own memory, so that
@@ -63,7 +70,7 @@ TEST_P(Differ, Record)
 	const char *commands = getenv("LIO_DIFFER_COUNT"); // another number, for trials
 	uint64_t rules_hash = 0;
 	ASSERT_OK_AND_ASSIGN(DifferRules rules, load_differ_rules(data, &rules_hash));
-	ASSERT_OK_AND_ASSIGN(Backstore backstore, Backstore::create(spec(block_size, cache)));
+	ASSERT_OK_AND_ASSIGN(Backstore backstore, create(block_size, cache));
 	ASSERT_OK_AND_ASSIGN(LoopTarget target, LoopTarget::create({.wwn = "naa.5001405d1ffe0001", .initiator = ""}));
 	ASSERT_OK_AND_ASSIGN(LoopLun lun, target.add_lun(0, backstore));
 	ASSERT_OK_AND_ASSIGN(std::string node, lun.block_node());

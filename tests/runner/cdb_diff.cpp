@@ -15,18 +15,33 @@ using test::Route;
 
 namespace {
 
-std::string transferred(const DifferCommand &c, const Answer &a)
+/// All that a residual can mean, which for some sizes is more than one thing.
+std::vector<std::string> transferred(const DifferCommand &c, const Answer &a)
 {
-	int64_t missing = int64_t(c.wants) - c.length;
-	if (a.residual == 0)
-		return "all";
-	if (a.residual == -missing)
-		return "what the CDB asks for";
-	if (a.residual == missing)
-		return "all, and the residual is what the buffer lacks";
-	if (int32_t(a.residual) == int32_t(c.blocks_bytes - c.length))
-		return "all, and the residual is what blocks not asked for would need";
-	return std::to_string(int64_t(c.length) - a.residual);
+	int64_t missing = int64_t(c.wants) - c.length, moved = int64_t(c.length) - a.residual;
+	const std::pair<bool, const char *> meanings[] = {
+		{a.residual == 0, "all"},
+		{a.residual == -missing, "what the CDB asks for"},
+		{a.residual == int32_t(missing), "all, and the residual is what the buffer lacks"},
+		{a.residual == int32_t(c.blocks_bytes - c.length),
+		 "all, and the residual is what blocks not asked for would need"},
+		{moved == int64_t(c.blocks_bytes), "blocks not asked for"},
+		{moved == 0, "nothing"},
+	};
+	std::vector<std::string> names;
+	for (const auto &[is, name] : meanings)
+		if (is)
+			names.push_back(name);
+	names.push_back(std::to_string(moved));
+	return names;
+}
+
+CdbDifference moved(std::vector<std::string> stock, std::vector<std::string> ours)
+{
+	CdbDifference d{"transferred", stock.front(), ours.front(), {}, {}};
+	d.stock_names = std::move(stock);
+	d.ours_names = std::move(ours);
+	return d;
 }
 
 std::string information(const Answer &a, const Answer &other)
@@ -47,12 +62,12 @@ void add_data(const DifferRecord &stock, const DifferRecord &ours, uint64_t inde
 {
 	auto a = stock.contents.find(stock.answers[index].data), b = ours.contents.find(ours.answers[index].data);
 	if (a == stock.contents.end() || b == ours.contents.end()) {
-		all.push_back({"data", "these blocks", "other blocks"});
+		all.push_back({"data", "these blocks", "other blocks", {}, {}});
 		return;
 	}
 	for (size_t i = 0; i < std::min(a->second.size(), b->second.size()); i++)
 		if (a->second[i] != b->second[i])
-			all.push_back({"data " + std::to_string(i), hex_byte(a->second[i]), hex_byte(b->second[i])});
+			all.push_back({"data " + std::to_string(i), hex_byte(a->second[i]), hex_byte(b->second[i]), {}, {}});
 }
 
 /// What has to be the same, batch after batch.
@@ -93,7 +108,7 @@ private:
 		DifferCommand c = maker_.make(i);
 		if (const auto *rule = rules_.route_of(c)) {
 			v_.apart++;
-			count_route(*rule, i);
+			count_route(c, *rule, i);
 			return;
 		}
 		if (!(stock_.answers[i].flags & ours_.answers[i].flags & test::answer_compared))
@@ -111,18 +126,25 @@ private:
 		}
 	}
 
-	/// Only answers that differ show that reserved bits are treated differently.
-	void count_route(const test::RouteRule &rule, uint64_t i)
+	/// Only answers that differ show that reserved bits are treated differently. Of a command that is
+	/// the model's in every form the model needs to know them.
+	void count_route(const DifferCommand &c, const test::RouteRule &rule, uint64_t i)
 	{
 		bool needed = rule.route != Route::reserved || stock_.answers[i].str() != ours_.answers[i].str();
-		v_.routed[size_t(&rule - rules_.routes.data())] += needed;
+		v_.routed[index_of(rule)] += needed;
+		if (rule.route != Route::model || !rule.match.bits.empty() || !rule.match.usage.empty())
+			return;
+		if (const auto *usage = rules_.usage_rule_of(c))
+			v_.routed[index_of(*usage)]++;
 	}
+
+	size_t index_of(const test::RouteRule &rule) const { return size_t(&rule - rules_.routes.data()); }
 
 	void explain(const DifferCommand &c, const CdbDifference &d)
 	{
 		for (size_t n = 0; n < rules_.differences.size(); n++) {
 			const auto &e = rules_.differences[n];
-			if (e.field != d.field || e.stock != d.stock || e.ours != d.ours || !e.match.matches(c))
+			if (!d.is(e) || !e.match.matches(c))
 				continue;
 			if (e.kernel != "any" && e.kernel != kernel_)
 				continue;
@@ -183,14 +205,28 @@ private:
 			if (tainted_.contains(chunk.chunk))
 				continue;
 			auto &f = findings_[{"medium", "", "", ""}];
-			f = {"medium", {"blocks", "these", "others"}, f.count + 1,
+			f = {"medium", {"blocks", "these", "others", {}, {}}, f.count + 1,
 			     "chunk " + std::to_string(chunk.chunk) + " after the batch of command " +
 				     std::to_string(batch * test::differ_batch)};
 		}
 	}
 };
 
+bool named(const std::string &wanted, const std::string &name, const std::vector<std::string> &names)
+{
+	return wanted == name || std::ranges::count(names, wanted);
+}
+
 } // namespace
+
+/// What bytes of a range are is for the reason to say: an entry for each would say less.
+bool CdbDifference::is(const test::DifferEntry &e) const
+{
+	unsigned first, last, at;
+	if (sscanf(e.field.c_str(), "data %u-%u", &first, &last) == 2)
+		return sscanf(field.c_str(), "data %u", &at) == 1 && at >= first && at <= last;
+	return e.field == field && named(e.stock, stock, stock_names) && named(e.ours, ours, ours_names);
+}
 
 std::vector<CdbDifference> differing_fields(const DifferCommand &c, const DifferRecord &stock, const DifferRecord &ours,
 					    uint64_t index, bool free_data)
@@ -199,14 +235,14 @@ std::vector<CdbDifference> differing_fields(const DifferCommand &c, const Differ
 	if (a == b)
 		return {};
 	if (a.str() != b.str())
-		return {{"answer", a.str(), b.str()}};
+		return {{"answer", a.str(), b.str(), {}, {}}};
 	std::vector<CdbDifference> all;
 	if (information(a, b) != information(b, a))
-		all.push_back({"information", information(a, b), information(b, a)});
+		all.push_back({"information", information(a, b), information(b, a), {}, {}});
 	if (free_data)
 		return all;
 	if (a.residual != b.residual)
-		all.push_back({"transferred", transferred(c, a), transferred(c, b)});
+		all.push_back(moved(transferred(c, a), transferred(c, b)));
 	if (a.data != b.data)
 		add_data(stock, ours, index, all);
 	return all;

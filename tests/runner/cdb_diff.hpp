@@ -14,6 +14,11 @@ namespace lio::check {
 /// One field of one command that is not the same.
 struct CdbDifference {
 	std::string field, stock, ours;
+	/// All names of the same two.
+	std::vector<std::string> stock_names, ours_names;
+
+	/// Is it the one that @e allows?
+	bool is(const test::DifferEntry &e) const;
 };
 
 /// Differences that no entry explains, together where they are alike.

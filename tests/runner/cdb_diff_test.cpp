@@ -81,6 +81,35 @@ TEST(CdbDiff, AnEntryExplainsItsByteAlone)
 	EXPECT_FALSE(verdict(record({0, 1}), record({4, 2})).unexplained.empty());
 }
 
+TEST(CdbDiff, ARangeOfBytesIsOneEntry)
+{
+	CdbDifference byte{"data 9", "0x00", "0x01", {}, {}};
+	DifferEntry entry;
+	for (const auto &[field, is] : std::map<std::string, bool>{
+		     {"data 9-12", true}, {"data 2-9", true}, {"data 2-8", false}, {"data 10-12", false}, {"data", false}}) {
+		entry.field = field;
+		EXPECT_EQ(byte.is(entry), is) << field;
+	}
+}
+
+/// A residual of as many bytes as the CDB asks for and as the buffer has is both.
+TEST(CdbDiff, AResidualHasAllItsMeanings)
+{
+	DifferRecord stock = record({}), ours = stock;
+	uint64_t at = find_command(ours, [](const DifferCommand &c) { return c.length > 8; });
+	DifferCommand c = DifferMaker(5, stock.header.geometry, rules().examples()).make(at);
+	ours.answers[at].residual = int32_t(c.length);
+	auto d = differing_fields(c, stock, ours, at, false);
+	ASSERT_EQ(d.size(), 1u);
+	DifferEntry entry;
+	entry.field = "transferred";
+	entry.stock = "all";
+	for (const auto &[name, is] : std::map<std::string, bool>{{"nothing", true}, {"0", true}, {"all", false}}) {
+		entry.ours = name;
+		EXPECT_EQ(d[0].is(entry), is) << name;
+	}
+}
+
 TEST(CdbDiff, StatusSenseResidualAndMediumCount)
 {
 	DifferRecord stock = record({}), ours = record({});

@@ -173,12 +173,17 @@ const RouteRule *DifferRules::route_of(const DifferCommand &c) const
 	return r == routes.end() ? nullptr : &*r;
 }
 
+const RouteRule *DifferRules::usage_rule_of(const DifferCommand &c) const
+{
+	auto r = std::ranges::find_if(
+		routes, [&](const RouteRule &rule) { return rule.route == Route::reserved && rule.match.names(c); });
+	return r == routes.end() ? nullptr : &*r;
+}
+
 std::span<const uint8_t> DifferRules::usage_of(const DifferCommand &c) const
 {
-	for (const RouteRule &r : routes)
-		if (r.route == Route::reserved && r.match.names(c))
-			return r.match.usage;
-	return {};
+	const RouteRule *rule = usage_rule_of(c);
+	return rule ? std::span(rule->match.usage) : std::span<const uint8_t>();
 }
 
 bool DifferRules::reads_blocks(const DifferCommand &c)

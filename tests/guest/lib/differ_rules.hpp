@@ -56,7 +56,8 @@ struct RouteRule {
 /// One reviewed difference: exactly one field of one command.
 struct DifferEntry {
 	DifferMatch match;
-	std::string field; ///< "answer", "transferred", "information" or "data N", a byte of the data
+	/// "answer", "transferred", "information" or "data N", a byte of the data; "data N-M", these bytes
+	std::string field;
 	std::string stock, ours;
 	std::string kernel; ///< "6.12", "6.1" or "any"
 	std::string reason, client;
@@ -69,6 +70,8 @@ struct DifferRules {
 	std::vector<DifferEntry> differences;
 
 	const RouteRule *route_of(const DifferCommand &c) const; ///< nullptr: both
+	/// The rule that has the bits that may be set; nullptr: none.
+	const RouteRule *usage_rule_of(const DifferCommand &c) const;
 	/// The bits that the standard has in a CDB; empty: the command is not in the data file.
 	std::span<const uint8_t> usage_of(const DifferCommand &c) const;
 	/// Does it return blocks of the medium?

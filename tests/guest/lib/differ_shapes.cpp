@@ -129,7 +129,7 @@ uint64_t differ_size_of(const DifferShape *shape, std::span<const uint8_t> cdb, 
 	case out_one:
 		return tcmu::test::be_field(cdb, cdb[0] == 0x7f ? 10 : 1, 1) & 1 ? 0 : block_size;
 	case out_bytchk:
-		return (bytchk == 0 ? 0 : bytchk == 3 ? 1 : count) * block_size;
+		return (bytchk == 0 ? 0 : bytchk == 3 ? std::min<uint64_t>(count, 1) : count) * block_size;
 	case out_two:
 		return 2 * count * block_size;
 	default:
