@@ -604,6 +604,12 @@ static void cdb_set_deny(const struct cdb_op *op, u64 *deny)
 		memset(&bytes[7], 0, 3);
 	else if (op->has_sa)
 		bytes[1] &= ~0x1f;
+	/*
+	 * The LUN was there in SCSI-2, and Linux still writes it until the first INQUIRY
+	 * of a target has told its version: else no LUN were found before LUN 0.
+	 */
+	if (op->opcode == INQUIRY)
+		bytes[1] &= ~0xe0;
 }
 
 /**

@@ -230,7 +230,10 @@ TEST_F(Cdb, AcceptsWhatItReports)
 				if (cdb_find(cdb.data()) != &op || cdb[7] != base[7])
 					continue;
 				bool reported = usage[bit / 8] >> bit % 8 & 1;
-				EXPECT_EQ(cdb_usage_check(&op, cdb.data(), &dev_.dev), reported) << bit / 8 << "." << bit % 8;
+				// SCSI-2's LUN, which Linux writes before it knows the target's version.
+				bool ignored = op.opcode == INQUIRY && bit >= 13 && bit < 16;
+				EXPECT_EQ(cdb_usage_check(&op, cdb.data(), &dev_.dev), reported || ignored)
+					<< bit / 8 << "." << bit % 8;
 			}
 		}
 	}
