@@ -3,9 +3,13 @@
 // what was saved comes back with the same identities, groups and ACLs.
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <regex>
+#include <set>
+#include <sstream>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -27,6 +31,7 @@ using Commands = std::vector<std::string>;
 /// 200 LUNs of a targetcli whose Python runs on an emulated processor.
 constexpr milliseconds long_time = seconds(3600);
 const std::string iqn = "iqn.2026-01.org.x:many", saved = "/root/saved.json", saved_again = "/root/again.json";
+const std::string dbroot = "/etc/rtslib-fb-target";
 
 struct Disk {
 	std::string plugin; ///< as targetcli names it
@@ -129,7 +134,19 @@ Result<std::map<std::string, std::string>> device_dirs()
 	return dirs;
 }
 
-/// Everything but what counts, and what rtslib draws anew. rtslib also numbers the HBAs as it likes.
+/// Lines in one order.
+std::string sorted_lines(const std::string &text)
+{
+	std::istringstream in(text);
+	std::set<std::string> lines;
+	for (std::string line; std::getline(in, line);)
+		lines.insert(line + "\n");
+	return std::accumulate(lines.begin(), lines.end(), std::string());
+}
+
+/// The tree but for what counts, and what rtslib 2.1.75 does not save: it draws the name of a nexus, numbers
+/// HBAs as it likes and makes TPGs in the order of the directories, from which they get their relative port
+/// identifiers (rtpi). It restores an empty name for discovery as NULL, which the iSCSI target takes for one.
 Result<TreeRecord> snapshot()
 {
 	RecordPlan plan;
@@ -137,17 +154,32 @@ Result<TreeRecord> snapshot()
 	plan.steps[0].look = {"core", "loopback", "iscsi"};
 	TreeRecorder recorder(plan, target_root);
 	LIO_CHECK(recorder.run());
-	static const std::regex drawn(".*/(statistics|fabric_statistics)/.*|.*/(nexus|address|info|hba_info|hba_mode)"),
-		number("((?:core/)?(?:rd_mcp|fileio|iblock|user))_[0-9]+");
+	static const std::regex drawn(".*/(statistics|fabric_statistics)/.*|"
+				      ".*/(nexus|rtpi|address|info|hba_info|hba_mode)"),
+		number("((?:core/)?(?:rd_mcp|fileio|iblock|user))_[0-9]+"), null(".*/discovery_auth/(userid|password).*");
 	TreeRecord result;
 	for (auto &[path, fields] : recorder.normalised()) {
 		if (std::regex_match(path, drawn))
 			continue;
 		auto &into = result[std::regex_replace(path, number, "$1")];
-		for (auto &[name, value] : fields)
+		for (auto &[name, value] : fields) {
 			into[name] = std::regex_replace(value, number, "$1");
+			if (std::regex_match(path, null) && value == json("NULL\n").dump())
+				into[name] = json("\n").dump();
+			if (path.ends_with("/members") && name == "value")
+				into[name] = sorted_lines(json::parse(into[name]));
+		}
 	}
 	return result;
+}
+
+/// Page 83h without the port's number, which a TPG made in another order has not again (see snapshot()).
+std::string without_rtpi(std::string page)
+{
+	for (size_t at = 4; at + 8 <= page.size(); at += 4 + uint8_t(page[at + 3]))
+		if ((page[at + 1] & 0x3f) == 0x14) // association: target port; type: relative target port
+			page.replace(at + 4, 4, 4, '\0');
+	return page;
 }
 
 /// What the LUNs of the loopback TPGs tell initiators about themselves, by TPG and LUN.
@@ -159,12 +191,17 @@ Result<std::map<std::string, std::string>> identities()
 		if (!address)
 			continue; // iSCSI has nobody logged in
 		LIO_TRY(auto luns, list_dir(target_root + "/" + tpg.dir + "/lun"));
-		for (const auto &lun : luns)
+		for (const auto &lun : luns) {
+			std::string device = "/sys/bus/scsi/devices/" + *address + ":" + lun.substr(4);
+			LIO_CHECK(wait_until(Deadline(seconds(60)), device,
+					     [&] { return exists(device + "/vpd_pg83"); }));
+			// It may have asked before the LUN was in its group.
+			LIO_CHECK(write_value(device + "/rescan", "1"));
 			for (const char *page : {"vpd_pg80", "vpd_pg83"}) {
-				std::string device = "/sys/bus/scsi/devices/" + *address + ":" + lun.substr(4);
 				LIO_TRY(std::string data, read_file(device + "/" + page));
-				pages[tpg.dir + "/" + lun + " " + page] = data;
+				pages[tpg.dir + "/" + lun + " " + page] = without_rtpi(std::move(data));
 			}
+		}
 	}
 	return pages;
 }
@@ -215,20 +252,42 @@ protected:
 		for (const char *text : {"^MODE SENSE: unimplemented page/subpage: 0x0a/0x05$",
 					 "Optimal transfer size \\d+ logical blocks > dev_max ",
 					 "^sd [0-9:]+: \\[sd\\w+\\] (Asking for cache data failed|Assuming drive cache: write through)$",
+					 "^u\\d+: the handler could not be reconfigured: -95$",
 					 "^sd [0-9:]+: (LUN assignments on this target have changed|Inquiry data has changed|Asymmetric access state changed)"})
 			expect_dmesg(text, Need::optional);
 		ASSERT_OK(load_module("sd_mod"));
 		ASSERT_OK(load_module("null_blk", {"nr_devices=" + std::to_string(disks_.size() / 3 + 1), "gb=1"}));
-		ASSERT_OK(make_dirs("/etc/rtslib-fb-target/pr"));
 		ASSERT_OK(run_ok({"ip", "link", "set", "lo", "up"}));
-		for (const Disk &disk : disks_)
-			if (disk.plugin == "user:qcow")
-				ASSERT_OK(run_ok({"qemu-img", "create", "-q", "-f", "qcow2", "/root/" + disk.name + ".qcow2", "4M"}));
+		for (const Disk &disk : disks_) {
+			if (disk.plugin != "user:qcow")
+				continue;
+			ASSERT_OK(run_ok({"qemu-img", "create", "-q", "-f", "qcow2", "/root/" + disk.name + ".qcow2", "4M"}));
+		}
+		ASSERT_NO_FATAL_FAILURE(start_target());
+	}
+
+	void start_target()
+	{
+		ASSERT_OK(make_dirs(dbroot + "/pr"));
 		ASSERT_OK(ensure_target_core());
 		for (const char *module : {"target_core_file", "target_core_iblock", "target_core_user", "tcm_loop"})
 			ASSERT_OK(load_module(module));
 		ASSERT_OK_AND_ASSIGN(TcmuRunner runner, TcmuRunner::start());
 		runner_.emplace(std::move(runner));
+	}
+
+	/// As a boot would: the modules are others, and what the core kept outside the saved file is gone.
+	void restart_target()
+	{
+		ASSERT_OK(runner_->stop());
+		for (const char *module : {"tcm_loop", "iscsi_target_mod", "target_core_user", "target_core_file",
+					   "target_core_iblock", "target_core_pscsi", "target_core_mod"}) {
+			if (!module_loaded(module))
+				continue;
+			ASSERT_OK(unload_module(module));
+		}
+		std::filesystem::remove_all(dbroot);
+		ASSERT_NO_FATAL_FAILURE(start_target());
 	}
 
 	/// How long what was done since the last call took.
@@ -241,14 +300,32 @@ protected:
 		since_ = now;
 	}
 
+	/// What a tool printed, whose status says little.
+	void expect_content(std::string out)
+	{
+		// The first targetcli of a guest has no preferences yet. tcmu-runner's qcow handler takes no change,
+		// not even to what is (nor do its distribution's core and target_core_user make it).
+		static const std::regex known("Could not load preferences file|, \\d+ recoverable errors:|"
+					      "Storage Object user/u\\d+: Cannot set attribute "
+					      "(dev_config|dev_size|emulate_write_cache): \\[Errno 95\\].*"),
+			complaint("No such path|Unexpected|Cannot|Could not|[Ff]ailed|rror|Missing|Invalid|invalid");
+		std::smatch match;
+		out = std::regex_replace(out, known, "");
+		ASSERT_FALSE(std::regex_search(out, match, complaint)) << out;
+	}
+
 	void cli(const char *what, const Commands &commands)
 	{
-		auto out = targetcli(commands, long_time);
-		ASSERT_OK(out);
-		static const std::regex complaint("No such path|Unexpected|Cannot|Could not|[Ff]ailed|rror|Missing|Invalid|invalid");
-		std::smatch match;
-		ASSERT_FALSE(std::regex_search(*out, match, complaint)) << *out;
+		ASSERT_OK_AND_ASSIGN(std::string out, targetcli(commands, long_time));
+		ASSERT_NO_FATAL_FAILURE(expect_content(out));
 		lap(what);
+	}
+
+	void ctl(const char *what, const std::string &file)
+	{
+		ASSERT_OK_AND_ASSIGN(std::string out, run_ok({"targetctl", what, file}, long_time));
+		ASSERT_NO_FATAL_FAILURE(expect_content(out));
+		lap((std::string("targetctl ") + what).c_str());
 	}
 
 	void expect_empty()
@@ -275,6 +352,7 @@ TEST_F(TargetcliScale, ManyLunsComeBackAsTheyWere)
 
 	ASSERT_NO_FATAL_FAILURE(cli("saveconfig", {"saveconfig " + saved}));
 	ASSERT_OK_AND_ASSIGN(TreeRecord before, snapshot());
+	ASSERT_GT(before.size(), 100 * disks_.size());
 	ASSERT_OK_AND_ASSIGN(auto known_as, identities());
 	EXPECT_EQ(known_as.size(), disks_.size() / 2 * 2);
 	ASSERT_NO_FATAL_FAILURE(cli("clearconfig", {"clearconfig confirm=True"}));
@@ -285,18 +363,20 @@ TEST_F(TargetcliScale, ManyLunsComeBackAsTheyWere)
 	ASSERT_OK_AND_ASSIGN(auto still_known_as, identities());
 	EXPECT_EQ(known_as, still_known_as);
 
-	ASSERT_OK(targetctl_save(saved_again));
-	lap("targetctl save");
+	ASSERT_NO_FATAL_FAILURE(ctl("save", saved_again));
 	ASSERT_OK_AND_ASSIGN(json first, load_saved(saved));
 	ASSERT_OK_AND_ASSIGN(json second, load_saved(saved_again));
 	EXPECT_EQ(first, second) << json::diff(first, second).dump(1).substr(0, 4000);
 	ASSERT_OK(targetctl_clear());
 	lap("targetctl clear");
 	ASSERT_NO_FATAL_FAILURE(expect_empty());
-	ASSERT_OK(targetctl_restore(saved_again));
-	lap("targetctl restore");
+	ASSERT_NO_FATAL_FAILURE(restart_target());
+	lap("the target's modules unloaded and loaded");
+	ASSERT_NO_FATAL_FAILURE(ctl("restore", saved_again));
 	ASSERT_OK_AND_ASSIGN(TreeRecord restored, snapshot());
 	expect_same(before, restored);
+	ASSERT_OK_AND_ASSIGN(auto known_as_before, identities());
+	EXPECT_EQ(known_as, known_as_before);
 
 	Commands remove;
 	for (size_t i = 0; i < tpgs.size(); i++)
@@ -322,11 +402,11 @@ TEST(TargetcliTree, ManyObjectsCostEachTheSame)
 {
 	ASSERT_OK(ensure_target_core());
 	ASSERT_OK(load_module("iscsi_target_mod"));
-	const std::string tpg = target_root + "/iscsi/" + iqn + "/tpgt_1", acl = tpg + "/acls/iqn.2026-01.org.x:i";
-	for (const std::string &dir : {target_root + "/iscsi", target_root + "/iscsi/" + iqn, tpg, acl,
+	const std::string target = target_root + "/iscsi/iqn.2026-01.org.x:tree", tpg = target + "/tpgt_1",
+			  acl = tpg + "/acls/iqn.2026-01.org.x:i";
+	for (const std::string &dir : {target_root + "/iscsi", target, tpg, acl,
 				       target_root + "/core/rd_mcp_90"})
-		if (!exists(dir))
-			ASSERT_OK(make_dir(dir));
+		ASSERT_OK(make_dirs(dir));
 	const size_t objects = count(256, 1024), part = objects / 4;
 	auto names = [&](size_t i) {
 		std::string n = std::to_string(i), dev = target_root + "/core/rd_mcp_90/d" + n;
@@ -348,19 +428,21 @@ TEST(TargetcliTree, ManyObjectsCostEachTheSame)
 	}
 	printf("first %zu: %.3f s, last %zu: %.3f s\n", part, first, part, last);
 	EXPECT_LT(last, 4 * first + 1);
-	auto begin = std::chrono::steady_clock::now();
+	first = last = 0;
 	for (size_t i = 0; i < objects; i++) {
 		auto path = names(i);
+		auto begin = std::chrono::steady_clock::now();
 		ASSERT_EQ(unlink((path[2] + "/l").c_str()), 0);
 		ASSERT_EQ(rmdir(path[2].c_str()), 0);
 		ASSERT_EQ(unlink((path[1] + "/d").c_str()), 0);
 		ASSERT_EQ(rmdir(path[1].c_str()), 0);
 		ASSERT_EQ(rmdir(path[0].c_str()), 0);
+		std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+		(i < part ? first : last) += i < part || i >= objects - part ? took.count() : 0;
 	}
-	std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-	printf("removal of %zu: %.3f s\n", objects, took.count());
-	EXPECT_LT(took.count(), 20 * (first + last) + 5);
-	for (const std::string &dir : {acl, tpg, target_root + "/iscsi/" + iqn, target_root + "/iscsi",
+	printf("removal of the first %zu: %.3f s, of the last %zu: %.3f s\n", part, first, part, last);
+	EXPECT_LT(first, 4 * last + 1);
+	for (const std::string &dir : {acl, tpg, target, target_root + "/iscsi",
 				       target_root + "/core/rd_mcp_90"})
 		EXPECT_EQ(rmdir(dir.c_str()), 0) << dir;
 }

@@ -67,7 +67,7 @@ static Status targetctl(std::vector<std::string> args)
 {
 	args.insert(args.begin(), "targetctl");
 	LIO_CHECK(ensure_dbus());
-	LIO_TRY(std::string out, run_ok(std::move(args), seconds(120)));
+	LIO_TRY(std::string out, run_ok(std::move(args), seconds(1800))); // of hundreds of LUNs, too
 	// It reports what it could not restore in words, with status 0.
 	if (out.find("rror") != std::string::npos || out.find("ailed") != std::string::npos ||
 	    out.find("ould not") != std::string::npos)
