@@ -276,7 +276,7 @@ static void set_residual(struct se_cmd *cmd, unsigned int size)
  * only. What the initiator has room for, and the CDB does not ask for, stays
  * untouched; without any announced data there is no direction, and none moves.
  */
-static sense_reason_t check_block_length(const struct se_cmd *cmd)
+static sense_reason_t check_block_length(struct se_cmd *cmd)
 {
 	u32 block_size = cmd->se_dev->dev_attrib.block_size;
 
@@ -285,7 +285,7 @@ static sense_reason_t check_block_length(const struct se_cmd *cmd)
 	if (cmd->data_direction == DMA_TO_DEVICE)
 		return TCM_INVALID_FIELD_IN_COMMAND_IU;
 	if ((cmd->se_cmd_flags & SCF_OVERFLOW_BIT) && cmd->data_length % block_size)
-		return TCM_INVALID_CDB_FIELD;
+		return sbc_setup_read_part(cmd);
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Block commands that read the medium to compare it, or to write what comes of it.
+ * Block commands that read the medium to compare it, to write what comes of it, or to
+ * transfer less of it than whole blocks.
  */
 #include "sbc_job.h"
 
@@ -61,6 +62,66 @@ static size_t walk_both(struct sbc_job *job, size_t offset, size_t at, size_t le
 		cond_resched();
 	}
 	return done;
+}
+
+/* READ for an initiator whose data end within a block */
+
+static size_t copy_out(u8 *a, u8 *b, size_t len)
+{
+	memcpy(a, b, len);
+	return len;
+}
+
+static void read_part_next(struct sbc_job *job)
+{
+	size_t len = min_t(size_t, sbc_job_bytes(job), job->cmd->data_length - job->offset);
+
+	walk_both(job, job->offset, 0, len, copy_out);
+	if (sbc_job_advance(job))
+		sbc_job_step(job, DMA_FROM_DEVICE);
+	else
+		sbc_job_end(job, 0);
+}
+
+static void read_part_work(struct work_struct *work)
+{
+	struct se_cmd *cmd = container_of(work, struct se_cmd, work);
+	u32 blocks = DIV_ROUND_UP(cmd->data_length, cmd->se_dev->dev_attrib.block_size);
+	struct sbc_job *job = sbc_job_create(cmd, cmd->t_task_lba, blocks);
+
+	if (!job) {
+		transport_generic_request_failure(cmd, TCM_OUT_OF_RESOURCES);
+		return;
+	}
+	job->next = read_part_next;
+	sbc_job_step(job, DMA_FROM_DEVICE);
+}
+
+/* A READ may be executed where nothing sleeps, a job may not. */
+static sense_reason_t read_part(struct se_cmd *cmd)
+{
+	INIT_WORK(&cmd->work, read_part_work);
+	queue_work(target_submission_wq, &cmd->work);
+	return 0;
+}
+
+/**
+ * sbc_setup_read_part - READ with less data than its CDB says, that end within a block
+ * @cmd:	the command; data_length is what the initiator expects
+ *
+ * Whole blocks are read, and what fits is transferred (SAM-5 5.4.2.2; initiators over
+ * iSCSI rely on it). Fabrics with memory of their own get what they have always got from
+ * the distribution's core: a refusal.
+ *
+ * Return: 0 or TCM_INVALID_CDB_FIELD. Context: any.
+ */
+sense_reason_t sbc_setup_read_part(struct se_cmd *cmd)
+{
+	if (cmd->execute_cmd != sbc_rw || cmd->data_direction != DMA_FROM_DEVICE || cmd->prot_length ||
+	    cmd->se_cmd_flags & SCF_PASSTHROUGH_SG_TO_MEM_NOALLOC)
+		return TCM_INVALID_CDB_FIELD;
+	cmd->execute_cmd = read_part;
+	return 0;
 }
 
 /* VERIFY, and the second half of WRITE AND VERIFY */

@@ -164,6 +164,7 @@ sense_reason_t sbc_setup_start_stop(struct se_cmd *cmd, struct exec_cmd_ops *ops
 sense_reason_t sbc_read_defect_data(struct se_cmd *cmd);
 /* target_core_sbc_rmw.c: what reads the medium, and perhaps writes what comes of it */
 sense_reason_t sbc_setup_verify(struct se_cmd *cmd, struct exec_cmd_ops *ops, unsigned int *size);
+sense_reason_t sbc_setup_read_part(struct se_cmd *cmd);
 sense_reason_t sbc_verify(struct se_cmd *cmd);
 sense_reason_t sbc_setup_write_verify(struct se_cmd *cmd, struct exec_cmd_ops *ops, unsigned int *size);
 sense_reason_t sbc_write_verify(struct se_cmd *cmd);
