@@ -68,9 +68,11 @@ void expect_unused_bits_refused(SgDevice &sg, const decode::Command &command, co
 			    (command.second >= 0 && i == 1 && bit < 5))
 				continue;
 			cdb[i] |= uint8_t(1 << bit);
+			// SCSI-2's LUN, which Linux writes before it knows the version.
+			bool ignored = cdb[0] == 0x12 && i == 1 && bit >= 5;
 			auto reply = sg.execute_past_ua(cdb);
 			ASSERT_OK(reply);
-			EXPECT_EQ(reply->kcq(), invalid_field) << cdb.hex() << ": " << *reply;
+			EXPECT_EQ(reply->kcq(), ignored ? 0 : invalid_field) << cdb.hex() << ": " << *reply;
 		}
 }
 
