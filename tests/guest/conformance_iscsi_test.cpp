@@ -23,8 +23,21 @@ namespace {
 
 constexpr uint64_t lun_bytes = 64 << 20;
 const std::string data = "/opt/lio/share/conformance/iscsi-test-cu/";
-/// On a logical unit of /dev/sgN this one ends the tool, and with it all tests behind it.
-const std::string deadly = "ALL.Sanitize.OverwriteReserved";
+/// This one takes the first 257 blocks for zero and sees to the first: it runs while the medium is new.
+const std::string on_new_medium = "ALL.MultipathIO.CompareAndWrite";
+/// Each of these ends the tool, and with it all tests behind it.
+std::string deadly(const std::string &transport)
+{
+	// Before it sends a command it writes to the function table of an iSCSI connection that there is not.
+	if (transport != "iscsi")
+		return "ALL.Sanitize.OverwriteReserved";
+	// Over the distribution's core, too, it finds no connection again; the tool's heap is broken then.
+	return "ALL.iSCSITMF.LUNResetSimpleAsync";
+}
+
+/// What scsi_debug answers through pscsi, an LBA of all ones, has it read outside its map of blocks: this test
+/// would end the guest.
+const std::string deadly_to_scsi_debug = "GetLBAStatus.BeyondEol";
 
 struct Where {
 	const char *transport, *backstore;
@@ -44,20 +57,37 @@ const char *const told[] = {
 	"scsi_debug:sdebug_(driver_probe|add_store): ",
 	"^(scsi|sd) [0-9:]+: Power-on or device reset occurred",
 	"Rounding down aligned max_sectors",
+	// iscsi_target_mod of what the tool does wrong on purpose.
+	"^Unable to locate (ITT|RefTaskTag): ",
+	"^TMR Opcode TARGET_(WARM|COLD)_RESET authorization failed for Initiator Node: ",
+	"^Received CmdSN: 0x\\w+ is (greater|less) than ",
+	"^Command ITT: 0x\\w+, received DataSN: ",
+	"^Unable to perform within-command recovery while ERL=0",
+	"^Unable to recover from DataOut timeout while in ERL=0",
+	"^(Got|Cannot recover from) unknown (iSCSI OpCode|opcode)",
+	"^ISCSI_FLAG_CMD_READ or ISCSI_FLAG_CMD_WRITE set when Expected Data Transfer Length is 0",
 };
 
-/// The one device of scsi_debug, with 4 KiB physical blocks and thin provisioning.
-const std::vector<std::string> debug_params = {"dev_size_mb=64", "delay=0",   "physblk_exp=3", "lbpu=1",
-					       "lbpws=1",	 "lbpws10=1", "lbprz=1"};
+/// The one device of scsi_debug: thin provisioning, no more of it at once than the tool finds reasonable
+/// (Inquiry.BlockLimits), WRITE ATOMIC (16) where scsi_debug knows it.
+std::vector<std::string> debug_params()
+{
+	std::vector<std::string> params = {"dev_size_mb=64", "delay=0", "lbpu=1", "lbpws=1", "lbpws10=1", "lbprz=1",
+					   "unmap_max_blocks=32768"};
+	if (!kernel_release().starts_with("6.1."))
+		params.push_back("atomic_wr=1");
+	return params;
+}
 
-/// A backstore with everything on that can be switched on, and what is below it.
+/// A backstore and what is below it.
 class Below {
 	std::optional<LowerDevice> file_;
 	bool debug_ = false;
 
 public:
 	std::optional<Backstore> backstore;
-	Status create(const std::string &kind);
+	/// @all_on: with everything on that can be switched on.
+	Status create(const std::string &kind, bool all_on);
 	Status destroy();
 };
 
@@ -78,22 +108,25 @@ Result<BackstoreSpec> pscsi_on(const std::string &device)
 	BackstoreSpec spec;
 	spec.plugin = Plugin::pscsi;
 	spec.name = "p";
+	spec.enable = false;
 	spec.control = {"scsi_host_id=" + std::to_string(h) + ",scsi_channel_id=" + std::to_string(c) +
 			",scsi_target_id=" + std::to_string(t) + ",scsi_lun_id=" + std::to_string(l)};
 	return spec;
 }
 
-Status Below::create(const std::string &kind)
+Status Below::create(const std::string &kind, bool all_on)
 {
 	BackstoreSpec spec = ramdisk_spec("rd", lun_bytes);
+	std::string node;
 	if (kind == "fileio") {
 		LIO_TRY(LowerDevice file, LowerDevice::create(false));
 		spec = fileio_spec("f", file.file, lun_bytes);
 		file_.emplace(std::move(file));
 	} else if (kind != "ramdisk") {
 		debug_ = true;
-		LIO_TRY(std::string disk, debug_disk(debug_params));
-		spec = iblock_spec("b", "/dev/" + disk);
+		LIO_TRY(std::string disk, debug_disk(debug_params()));
+		node = "/dev/" + disk;
+		spec = iblock_spec("b", node);
 		if (kind == "pscsi") {
 			LIO_TRY(std::string device, debug_device());
 			LIO_TRY(spec, pscsi_on(device));
@@ -103,7 +136,11 @@ Status Below::create(const std::string &kind)
 		spec.serial = "60014054c8f9d49d";
 	LIO_TRY(Backstore made, Backstore::create(spec));
 	backstore.emplace(std::move(made));
-	return switch_all_on(*backstore);
+	if (kind == "pscsi") {
+		LIO_CHECK(write_value(backstore->path() + "/udev_path", node));
+		LIO_CHECK(backstore->enable());
+	}
+	return all_on ? switch_all_on(*backstore) : Status();
 }
 
 Status Below::destroy()
@@ -126,6 +163,10 @@ class LoopPaths : public Paths {
 public:
 	Result<std::vector<std::string>> create(const Backstore &backstore) override
 	{
+		// The tool reads back with one READ what it wrote with one WRITE SAME, and /dev/sgN takes
+		// 8 MiB a command (256 elements of 32 KiB; more is ENOMEM before the target sees it).
+		if (exists(backstore.attrib("max_write_same_len")))
+			LIO_CHECK(backstore.set("max_write_same_len", "8192"));
 		std::vector<std::string> nodes;
 		for (int i = 0; i < 2; i++) {
 			LIO_TRY(LoopTarget target, LoopTarget::create());
@@ -184,8 +225,8 @@ public:
 	}
 };
 
-/// The tests that @pick says, one after the other in one process of the tool.
-Result<CunitResults> run_tool(const std::vector<std::string> &paths, const std::string &tests)
+/// @tests, one after the other in one process of the tool, which prints to /out/@log.
+Result<CunitResults> run_tool(const std::vector<std::string> &paths, const std::string &tests, const std::string &log)
 {
 	LIO_TRY(TempDir tmp, TempDir::create());
 	LIO_CHECK(write_file(tmp / "tests", tests));
@@ -196,7 +237,7 @@ Result<CunitResults> run_tool(const std::vector<std::string> &paths, const std::
 		check_dmesg_now();
 		return !tool.running();
 	}, milliseconds(200)));
-	LIO_CHECK(write_file("/out/iscsi-test-cu.log", tool.output()));
+	LIO_CHECK(write_file("/out/" + log, tool.output()));
 	return parse_cunit(tool.output());
 }
 
@@ -218,6 +259,9 @@ bool is_of_fabric(const std::string &test)
 	return test.find("iSCSI") != std::string::npos || test.ends_with("Reserve6.Logout");
 }
 
+/// ... but for this one: RESERVE (6) comes with the next issue.
+const std::string needs_reservations = "Reserve6.Logout";
+
 /// What the distribution's core has there, by kernel.
 Result<CunitResults> results_of_stock()
 {
@@ -231,14 +275,38 @@ Result<CunitResults> results_of_stock()
 
 Result<CunitResults> run_all(const Where &where, const std::vector<std::string> &paths)
 {
-	bool apart = std::string(where.transport) == "loop";
-	LIO_TRY(std::string tests, list_tests([&](const std::string &test) { return !apart || test != deadly; }));
-	LIO_TRY(CunitResults results, run_tool(paths, tests));
-	if (apart) {
-		LIO_TRY(CunitResults one, run_tool(paths, deadly + "\n"));
-		results.merge(one);
-	}
+	std::string name = "iscsi-test-cu-" + testing::PrintToString(where), last = deadly(where.transport);
+	bool on_scsi_debug = std::string(where.backstore) == "pscsi";
+	LIO_TRY(std::string tests, list_tests([&](const std::string &test) {
+		return test != on_new_medium && test != last && !(on_scsi_debug && test == "ALL." + deadly_to_scsi_debug);
+	}));
+	LIO_TRY(CunitResults results, run_tool(paths, on_new_medium + "\n" + tests, name + ".log"));
+	LIO_TRY(CunitResults one, run_tool(paths, last + "\n", name + "-apart.log"));
+	results.merge(one);
+	if (on_scsi_debug)
+		results[deadly_to_scsi_debug] = "crash";
 	return results;
+}
+
+/// Where the device answers for itself, this is what is right: the tool on its own /dev/sgN, without a target.
+Result<CunitResults> results_of_device()
+{
+	LIO_CHECK(debug_disk(debug_params()));
+	LIO_TRY(std::string device, debug_device());
+	LIO_TRY(std::vector<std::string> nodes, list_dir(device + "/scsi_generic"));
+	LIO_TRY(CunitResults results, run_all({"device", "pscsi"}, {"/dev/" + nodes.at(0), "/dev/" + nodes.at(0)}));
+	LIO_CHECK(unload_module("scsi_debug"));
+	return results;
+}
+
+Result<std::vector<CunitExpectation>> expectations(const CunitRun &run)
+{
+	LIO_TRY(std::string text, read_file(data + "expected.json"));
+	LIO_TRY(auto expected, parse_cunit_expectations(text));
+	if (run.backstore != "pscsi")
+		return expected;
+	LIO_TRY(CunitResults device, results_of_device());
+	return expect_of_device(device, expected, run);
 }
 
 class Conformance : public testing::TestWithParam<Where> {
@@ -259,7 +327,7 @@ protected:
 	{
 		ASSERT_OK_AND_ASSIGN(CunitResults stock, results_of_stock());
 		for (const auto &[test, result] : stock)
-			if (result == "pass") {
+			if (result == "pass" && test != needs_reservations) {
 				EXPECT_TRUE(got.contains(test) && got.at(test) == "pass") << test << ": passes over the stock core";
 			}
 	}
@@ -270,6 +338,15 @@ protected:
 	}
 };
 
+/// What issue 4 asks for, where the backstore has WRITE ATOMIC (16).
+size_t least_passes(const CunitResults &got, const std::string &transport)
+{
+	auto atomic = std::count_if(got.begin(), got.end(), [](const auto &r) {
+		return r.first.starts_with("WriteAtomic16.") && r.second == "skip";
+	});
+	return (transport == "loop" ? 150u : 160u) - static_cast<size_t>(atomic);
+}
+
 std::string case_name(const testing::TestParamInfo<Where> &info)
 {
 	std::ostringstream name;
@@ -279,7 +356,9 @@ std::string case_name(const testing::TestParamInfo<Where> &info)
 
 TEST_P(Conformance, IscsiTestCu)
 {
-	ASSERT_OK(below_.create(GetParam().backstore));
+	CunitRun run{GetParam().transport, GetParam().backstore, kernel_release()};
+	ASSERT_OK_AND_ASSIGN(auto expected, expectations(run));
+	ASSERT_OK(below_.create(GetParam().backstore, true));
 	ASSERT_OK_AND_ASSIGN(std::vector<std::string> paths, paths_->create(*below_.backstore));
 	ASSERT_OK_AND_ASSIGN(CunitResults got, run_all(GetParam(), paths));
 	std::string name = "/out/iscsi-test-cu-" + testing::PrintToString(GetParam()) + ".json";
@@ -287,11 +366,11 @@ TEST_P(Conformance, IscsiTestCu)
 	printf("iscsi-test-cu: %zu passed, %zu skipped, %zu failed\n", count_cunit(got, "pass"),
 	       count_cunit(got, "skip"), count_cunit(got, "fail"));
 
-	ASSERT_OK_AND_ASSIGN(std::string text, read_file(data + "expected.json"));
-	ASSERT_OK_AND_ASSIGN(auto expected, parse_cunit_expectations(text));
-	CunitRun run{GetParam().transport, GetParam().backstore, kernel_release()};
 	for (const auto &line : judge_cunit(got, expected, run))
 		ADD_FAILURE() << line;
+	if (run.backstore != "pscsi") {
+		EXPECT_GE(count_cunit(got, "pass"), least_passes(got, run.transport));
+	}
 	if (run.transport == "iscsi")
 		expect_no_worse_than_stock(got);
 }
@@ -309,22 +388,10 @@ using ConformanceStock = Conformance;
 
 // The distribution's core tells of everything that is wrong on purpose.
 const char *const told_by_stock[] = {
-	"^WRITE_SAME sectors: \\d+ exceeds max_write_same_len",
-	"^WSNZ=1, WRITE_SAME w/sectors=0 not supported",
-	"^COMPARE_AND_WRITE contains NoLB: \\d+ greater than 1",
-	"^cmd exceeds last lba \\d+ ",
-	"^Detected MISCOMPARE at offset \\d+",
-	"^Unknown PERSISTENT_RESERVE_IN service action: ",
-	"^TARGET_CORE\\[loopback\\]: Expected Transfer Length: \\d+ does not match SCSI CDB Length: \\d+ for SAM Opcode",
+	"^TARGET_CORE\\[iSCSI\\]: Expected Transfer Length: \\d+ does not match SCSI CDB Length: \\d+ for SAM Opcode",
 	"^target_cmd_size_check: \\d+ callbacks suppressed",
-	"^target_xcopy_do_work: rc: -?\\d+, sense: \\d+, XCOPY operation failed",
-	"^XCOPY (parameter|target|unsupported|supports|segment|descriptor)",
-	"^Receive Copy Results with non zero list identifier not supported",
-	"^Unsupported SA: ",
-	"^SPC-3 PR REGISTER: Received res_key: ",
-	"^INQUIRY with EVPD==0 but PAGE CODE=",
-	"^CDB contains protect bit, but device \\+ fabric does not advertise",
-	"^Got CDB: 0x\\w+ with (DPO|FUA) bit set, but device does not advertise",
+	"^Rejecting underflow/overflow for WRITE data CDB",
+	"^ABORT_TASK: Sending TMR_TASK_DOES_NOT_EXIST for ref_tag: ",
 };
 
 /// The record that ours is measured by is what the distribution's core does.
@@ -332,10 +399,10 @@ TEST_P(ConformanceStock, SuitesOfTheFabric)
 {
 	for (const char *line : told_by_stock)
 		expect_dmesg(line, Need::optional);
-	ASSERT_OK(below_.create(GetParam().backstore));
+	ASSERT_OK(below_.create(GetParam().backstore, false));
 	ASSERT_OK_AND_ASSIGN(std::vector<std::string> paths, paths_->create(*below_.backstore));
 	ASSERT_OK_AND_ASSIGN(std::string tests, list_tests(is_of_fabric));
-	ASSERT_OK_AND_ASSIGN(CunitResults got, run_tool(paths, tests));
+	ASSERT_OK_AND_ASSIGN(CunitResults got, run_tool(paths, tests, "iscsi-test-cu-stock.log"));
 	ASSERT_OK(write_file("/out/stock-iscsi.json", nlohmann::json(got).dump(1, '\t') + "\n"));
 	ASSERT_OK_AND_ASSIGN(CunitResults recorded, results_of_stock());
 	EXPECT_EQ(got, recorded);

@@ -12,7 +12,8 @@ namespace lio::test {
 CunitResults parse_cunit(const std::string &log)
 {
 	static const std::regex suite_line("^Suite: (\\S+)"), test_line("^  Test: (\\S+) \\.\\.\\.");
-	static const std::regex verdict("(passed|FAILED)\\s*$");
+	// At the begin of a line or after the name; what the end of a suite says may follow on the same line.
+	static const std::regex verdict("^(?:  Test: \\S+ \\.\\.\\.)?(passed|FAILED)(?:\\s|$)");
 	CunitResults results;
 	std::string suite, test;
 	bool skipped = false;
@@ -30,10 +31,11 @@ CunitResults parse_cunit(const std::string &log)
 		}
 		if (test.empty())
 			continue;
-		skipped |= line.find("[SKIPPED]") != std::string::npos;
 		if (std::regex_search(line, m, verdict)) {
 			results[test] = m[1] == "FAILED" ? "fail" : skipped ? "skip" : "pass";
 			test.clear();
+		} else {
+			skipped |= line.find("[SKIPPED]") != std::string::npos;
 		}
 	}
 	return results;
@@ -91,6 +93,22 @@ std::vector<std::string> judge_cunit(const CunitResults &results,
 		if (!results.contains(test))
 			wrong.push_back(test + ": listed, but there is no such test");
 	return wrong;
+}
+
+std::vector<CunitExpectation> expect_of_device(const CunitResults &device,
+					       const std::vector<CunitExpectation> &expected, const CunitRun &run)
+{
+	std::vector<CunitExpectation> own;
+	CunitResults left = device;
+	for (const auto &e : expected)
+		if (e.applies(run) && e.backstore == run.backstore) {
+			own.push_back(e);
+			left.erase(e.test);
+		}
+	for (const auto &[test, result] : left)
+		if (result != "pass")
+			own.push_back({test, result, run.transport, run.backstore, "any", "the device's own answer"});
+	return own;
 }
 
 size_t count_cunit(const CunitResults &results, const std::string &result)

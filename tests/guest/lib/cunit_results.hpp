@@ -42,6 +42,11 @@ Result<std::vector<CunitExpectation>> parse_cunit_expectations(std::string_view 
 std::vector<std::string> judge_cunit(const CunitResults &results,
 				     const std::vector<CunitExpectation> &expected, const CunitRun &run);
 
+/// What to expect of a device that is passed through: what it answers by itself, but where @expected has an entry
+/// for its backstore alone.
+std::vector<CunitExpectation> expect_of_device(const CunitResults &device,
+					       const std::vector<CunitExpectation> &expected, const CunitRun &run);
+
 size_t count_cunit(const CunitResults &results, const std::string &result);
 
 } // namespace lio::test

@@ -21,6 +21,14 @@ TEST(CunitResults, WhatASuiteSaysBetweenItsTestsIsNoResult)
 	EXPECT_EQ(r, (CunitResults{{"A.One", "pass"}, {"B.Two", "fail"}, {"B.Three", "crash"}}));
 }
 
+TEST(CunitResults, WhatASuiteSaysBehindAVerdictIsNoResult)
+{
+	CunitResults r = parse_cunit("Suite: A\n  Test: One ...passed    [SKIPPED] PRIN\n    [SKIPPED] PRIN\nSuite: A\n"
+				     "  Test: Two ...    [SKIPPED] why\npassed    [SKIPPED] PRIN\nSuite: A\n"
+				     "  Test: Three ...    it passed\nFAILED    [SKIPPED] PRIN\n");
+	EXPECT_EQ(r, (CunitResults{{"A.One", "pass"}, {"A.Two", "skip"}, {"A.Three", "fail"}}));
+}
+
 TEST(CunitResults, ExpectationsMustBeNarrow)
 {
 	auto entry = [](const std::string &test, const std::string &result, const std::string &reason) {
@@ -51,6 +59,17 @@ TEST(CunitResults, Judge)
 	EXPECT_EQ(judge({{"A.One", "pass"}}, {skip("A.One", "any", "any")}), 1u) << "an entry that is no longer true";
 	EXPECT_EQ(judge({{"A.One", "fail"}}, {skip("A.One", "any", "any")}), 1u);
 	EXPECT_EQ(judge({}, {skip("A.One", "any", "any")}), 1u) << "an entry for a test that there is not";
+}
+
+TEST(CunitResults, ADeviceThatIsPassedThroughAnswersForItself)
+{
+	const CunitRun run{"iscsi", "pscsi", "6.12.1-x"};
+	const CunitResults device{{"A.One", "fail"}, {"A.Two", "pass"}, {"A.Three", "skip"}};
+	const std::vector<CunitExpectation> listed = {{"A.Three", "fail", "iscsi", "pscsi", "any", "why"},
+						      {"A.Two", "skip", "any", "any", "any", "not of this backstore"}};
+	auto expected = expect_of_device(device, listed, run);
+	EXPECT_TRUE(judge_cunit({{"A.One", "fail"}, {"A.Two", "pass"}, {"A.Three", "fail"}}, expected, run).empty());
+	EXPECT_EQ(judge_cunit({{"A.One", "pass"}, {"A.Two", "skip"}, {"A.Three", "skip"}}, expected, run).size(), 3u);
 }
 
 } // namespace
