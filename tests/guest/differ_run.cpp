@@ -77,7 +77,7 @@ TEST_P(Differ, Record)
 	ASSERT_OK_AND_ASSIGN(Progress progress, Progress::create());
 	ASSERT_OK(make_dirs("/out"));
 
-	DifferHeader header{seed(), commands ? strtoull(commands, nullptr, 10) : count(1200, 1000000), {disk_bytes / block_size, block_size}, rules_hash};
+	DifferHeader header{seed(), commands ? strtoull(commands, nullptr, 10) : count(200, 1000000), {disk_bytes / block_size, block_size}, rules_hash};
 	std::string name = "differ-" + std::to_string(block_size);
 	auto output = run_watched(
 		name, progress, step_limit,
