@@ -8,6 +8,7 @@
 #include <linux/sysfs.h>
 
 #include "alua.h"
+#include "configfs_tree.h"
 
 #define ALUA_MAX_GROUPS		0xffff
 
@@ -40,6 +41,10 @@ struct t10_alua_lu_gp *alua_lu_group_create(const char *name)
 	spin_lock_init(&gp->lu_gp_lock);
 	atomic_set(&gp->lu_gp_ref_cnt, 0);
 	config_group_init_type_name(&gp->lu_gp_group, name, &alua_lu_gp_cit);
+	if (!group_is_named(&gp->lu_gp_group)) {
+		kfree(core);
+		return ERR_PTR(-ENOMEM);
+	}
 
 	mutex_lock(&alua_lock);
 	list_add_tail(&gp->lu_gp_node, &lu_gps);
@@ -276,6 +281,10 @@ struct t10_alua_tg_pt_gp *alua_tg_group_create(struct se_device *dev, const char
 	gp->tg_pt_gp_alua_supported_states = ALUA_T_SUP | ALUA_O_SUP | ALUA_U_SUP |
 		ALUA_S_SUP | ALUA_AN_SUP | ALUA_AO_SUP;
 	config_group_init_type_name(&gp->tg_pt_gp_group, name, &alua_tg_pt_gp_cit);
+	if (!group_is_named(&gp->tg_pt_gp_group)) {
+		kfree(core);
+		return ERR_PTR(-ENOMEM);
+	}
 
 	mutex_lock(&alua_lock);
 	list_add_tail(&gp->tg_pt_gp_list, &dev->t10_alua.tg_pt_gps_list);

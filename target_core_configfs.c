@@ -167,6 +167,11 @@ static int split_hba_name(const char *name, char plugin[PLUGIN_NAME_MAX], u32 *i
 	return 0;
 }
 
+static void core_drop_hba(struct config_group *group, struct config_item *item)
+{
+	config_item_put(item);
+}
+
 static struct config_group *core_make_hba(struct config_group *group, const char *name)
 {
 	char plugin[PLUGIN_NAME_MAX];
@@ -180,12 +185,7 @@ static struct config_group *core_make_hba(struct config_group *group, const char
 	if (IS_ERR(hba))
 		return ERR_CAST(hba);
 	config_group_init_type_name(&hba->hba_group, name, &hba_cit);
-	return &hba->hba_group;
-}
-
-static void core_drop_hba(struct config_group *group, struct config_item *item)
-{
-	config_item_put(item);
+	return made_group(&hba->hba_group, group, core_drop_hba);
 }
 
 static struct configfs_group_operations core_group_ops = {

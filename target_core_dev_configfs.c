@@ -243,6 +243,24 @@ static int add_default_tg_group(struct se_device *dev)
 }
 
 /**
+ * dev_configfs_drop() - rmdir in an HBA's directory; the device goes with the last reference
+ * @item:	the device's
+ */
+void dev_configfs_drop(struct config_item *item)
+{
+	struct se_device *dev = to_dev(item);
+
+	/* What goes on by itself ends now: nobody could ask how far it is any more. */
+	WRITE_ONCE(to_core_dev(dev)->dropped, true);
+	alua_tg_group_remove(dev->t10_alua.default_tg_pt_gp);
+	alua_dev_unlist(dev);
+	configfs_remove_default_groups(&dev->dev_stat_grps.stat_group);
+	configfs_remove_default_groups(&dev->t10_alua.alua_tg_pt_gps_group);
+	configfs_remove_default_groups(&dev->dev_group);
+	config_item_put(item);
+}
+
+/**
  * dev_configfs_make() - mkdir in an HBA's directory
  * @hba:	the HBA
  * @name:	of the new directory
@@ -265,25 +283,11 @@ struct config_group *dev_configfs_make(struct se_hba *hba, const char *name)
 		config_group_put(&dev->dev_group);
 		return ERR_PTR(err);
 	}
+	if (!group_is_named(&dev->dev_group)) {
+		dev_configfs_drop(&dev->dev_group.cg_item);
+		return ERR_PTR(-ENOMEM);
+	}
 	return &dev->dev_group;
-}
-
-/**
- * dev_configfs_drop() - rmdir in an HBA's directory; the device goes with the last reference
- * @item:	the device's
- */
-void dev_configfs_drop(struct config_item *item)
-{
-	struct se_device *dev = to_dev(item);
-
-	/* What goes on by itself ends now: nobody could ask how far it is any more. */
-	WRITE_ONCE(to_core_dev(dev)->dropped, true);
-	alua_tg_group_remove(dev->t10_alua.default_tg_pt_gp);
-	alua_dev_unlist(dev);
-	configfs_remove_default_groups(&dev->dev_stat_grps.stat_group);
-	configfs_remove_default_groups(&dev->t10_alua.alua_tg_pt_gps_group);
-	configfs_remove_default_groups(&dev->dev_group);
-	config_item_put(item);
 }
 
 /** dev_configfs_any() - is there a device? */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* target/<fabric>/<WWN>/<TPG>/acls: initiators, and the LUNs each of them sees. */
 #include "fabric.h"
+#include "configfs_tree.h"
 
 #include <linux/module.h>
 #include <linux/sysfs.h>
@@ -40,10 +41,10 @@ static struct config_group *make_acl(struct config_group *group, const char *nam
 	config_group_init_type_name(&nacl->acl_group, name, &tf->tf_tpg_nacl_base_cit);
 	fabric_add_subgroups(tf, &nacl->acl_group, nacl, acl_subgroups, ARRAY_SIZE(acl_subgroups));
 	if (!tf->tf_ops->fabric_init_nodeacl)
-		return &nacl->acl_group;
+		return made_group(&nacl->acl_group, group, drop_acl);
 	ret = tf->tf_ops->fabric_init_nodeacl(nacl, name);
 	if (!ret)
-		return &nacl->acl_group;
+		return made_group(&nacl->acl_group, group, drop_acl);
 	drop_acl(group, &nacl->acl_group.cg_item);
 	return ERR_PTR(ret);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* target/<fabric>/<WWN>/<TPG>, and a TPG's network portals. */
 #include "fabric.h"
+#include "configfs_tree.h"
 
 #include <linux/cpumask.h>
 #include <linux/module.h>
@@ -38,6 +39,12 @@ static struct config_group *made_nothing(const void *made)
 	return made ? ERR_CAST(made) : ERR_PTR(-EINVAL);
 }
 
+static void drop_wwn(struct config_group *group, struct config_item *item)
+{
+	fabric_remove_subgroups(to_config_group(item), item_to_wwn(item), wwn_subgroups, ARRAY_SIZE(wwn_subgroups));
+	config_item_put(item);
+}
+
 static struct config_group *make_wwn(struct config_group *group, const char *name)
 {
 	struct target_fabric_configfs *tf = container_of(group, struct target_fabric_configfs, tf_group);
@@ -51,13 +58,7 @@ static struct config_group *make_wwn(struct config_group *group, const char *nam
 	fabric_add_subgroups(tf, &wwn->wwn_group, wwn, wwn_subgroups, ARRAY_SIZE(wwn_subgroups));
 	if (tf->tf_ops->add_wwn_groups)
 		tf->tf_ops->add_wwn_groups(wwn);
-	return &wwn->wwn_group;
-}
-
-static void drop_wwn(struct config_group *group, struct config_item *item)
-{
-	fabric_remove_subgroups(to_config_group(item), item_to_wwn(item), wwn_subgroups, ARRAY_SIZE(wwn_subgroups));
-	config_item_put(item);
+	return made_group(&wwn->wwn_group, group, drop_wwn);
 }
 
 static void release_wwn(struct config_item *item)
@@ -118,6 +119,12 @@ struct configfs_attribute *fabric_wwn_param_attrs[] = {
 	NULL,
 };
 
+static void drop_tpg(struct config_group *group, struct config_item *item)
+{
+	fabric_remove_subgroups(to_config_group(item), to_tpg(item), tpg_subgroups, ARRAY_SIZE(tpg_subgroups));
+	config_item_put(item);
+}
+
 static struct config_group *make_tpg(struct config_group *group, const char *name)
 {
 	struct se_wwn *wwn = item_to_wwn(&group->cg_item);
@@ -128,13 +135,7 @@ static struct config_group *make_tpg(struct config_group *group, const char *nam
 		return made_nothing(tpg);
 	config_group_init_type_name(&tpg->tpg_group, name, &tf->tf_tpg_base_cit);
 	fabric_add_subgroups(tf, &tpg->tpg_group, tpg, tpg_subgroups, ARRAY_SIZE(tpg_subgroups));
-	return &tpg->tpg_group;
-}
-
-static void drop_tpg(struct config_group *group, struct config_item *item)
-{
-	fabric_remove_subgroups(to_config_group(item), to_tpg(item), tpg_subgroups, ARRAY_SIZE(tpg_subgroups));
-	config_item_put(item);
+	return made_group(&tpg->tpg_group, group, drop_tpg);
 }
 
 /* The WWN is still there: configfs holds the lock of its directory until a rmdir in it is over. */
@@ -203,6 +204,11 @@ struct configfs_attribute *fabric_tpg_attrs[] = {
 	NULL,
 };
 
+static void drop_np(struct config_group *group, struct config_item *item)
+{
+	config_item_put(item);
+}
+
 static struct config_group *make_np(struct config_group *group, const char *name)
 {
 	struct se_portal_group *tpg = container_of(group, struct se_portal_group, tpg_np_group);
@@ -216,7 +222,7 @@ static struct config_group *make_np(struct config_group *group, const char *name
 		return made_nothing(np);
 	np->tpg_np_parent = tpg;
 	config_group_init_type_name(&np->tpg_np_group, name, &tf->tf_tpg_np_base_cit);
-	return &np->tpg_np_group;
+	return made_group(&np->tpg_np_group, group, drop_np);
 }
 
 static void release_np(struct config_item *item)
@@ -228,6 +234,7 @@ static void release_np(struct config_item *item)
 
 struct configfs_group_operations fabric_np_dir_ops = {
 	.make_group	= make_np,
+	.drop_item	= drop_np,
 };
 
 struct configfs_item_operations fabric_np_item_ops = {

@@ -135,6 +135,7 @@ struct sbc_job *sbc_job_create(struct se_cmd *cmd, u64 lba, u64 blocks)
 /* Of a job that was never made */
 #define NO_JOB(proto)	proto { shim_bug("no job", __FILE__, __LINE__); }
 #pragma GCC diagnostic ignored "-Wunused-parameter"
+NO_JOB(void transport_generic_request_failure(struct se_cmd *cmd, sense_reason_t reason))
 NO_JOB(void sbc_job_fill(struct sbc_job *job, u8 *pattern, u32 len))
 NO_JOB(void sbc_job_detach(struct sbc_job *job))
 NO_JOB(void sbc_job_step(struct sbc_job *job, enum dma_data_direction dir))

@@ -54,7 +54,13 @@ enum {
 };
 
 enum { CMD_T_ABORTED = 1 };
-enum { SCF_FUA = 1, SCF_SCSI_DATA_CDB = 2, SCF_COMPARE_AND_WRITE = 4, SCF_UNDERFLOW_BIT = 8 };
+enum {
+	SCF_FUA = 1,
+	SCF_SCSI_DATA_CDB = 2,
+	SCF_COMPARE_AND_WRITE = 4,
+	SCF_UNDERFLOW_BIT = 8,
+	SCF_PASSTHROUGH_SG_TO_MEM_NOALLOC = 16,
+};
 enum { TRANSPORT_FLAG_PASSTHROUGH = 1, TRANSPORT_FLAG_PASSTHROUGH_PGR = 2 };
 enum { TCM_SIMPLE_TAG, TCM_HEAD_TAG, TCM_ORDERED_TAG, TCM_ACA_TAG };
 enum dma_data_direction { DMA_BIDIRECTIONAL, DMA_TO_DEVICE, DMA_FROM_DEVICE, DMA_NONE };
@@ -232,6 +238,7 @@ extern "C" {
 /* What these files call elsewhere in the core */
 sense_reason_t target_cmd_size_check(struct se_cmd *cmd, unsigned int size);
 void target_complete_cmd(struct se_cmd *cmd, u8 status);
+void transport_generic_request_failure(struct se_cmd *cmd, sense_reason_t reason);
 void execute_done(struct se_cmd *cmd);
 struct se_node_acl;
 void ua_allocate_dev(struct se_device *dev, const struct se_node_acl *except, u8 asc, u8 ascq);
