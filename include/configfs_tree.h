@@ -12,6 +12,8 @@
  *
  * A name of CONFIGFS_ITEM_NAME_LEN bytes or more is kept in memory of its own,
  * and nobody says when there was none: the first symlink would meet NULL.
+ *
+ * Return: true if it has.
  */
 static inline bool group_is_named(struct config_group *group)
 {

@@ -94,6 +94,8 @@ void check_accepted(const se_cmd &cmd, const core_dev &dev)
 
 	u8 usage[CDB_MAX_LEN];
 	cdb_usage(op, &dev.dev, usage);
+	if (op->opcode == INQUIRY)
+		usage[1] |= 0xe0; // SCSI-2's LUN, which is ignored there
 	if (op->opcode != VARIABLE_LENGTH_CMD)
 		for (int i = 1; i < op->len; i++)
 			shim_assert(!(cmd.t_task_cdb[i] & ~usage[i]));

@@ -37,6 +37,7 @@ Result<FaultPolicy> FaultPolicy::parse(std::string_view source)
 		json doc = json::parse(source);
 		p.allocators_ = doc.at("allocators").get<std::set<std::string>>();
 		p.others_ = doc.at("not allocators").get<std::set<std::string>>();
+		p.walked_in_part_ = doc.value("walked in part", std::set<std::string>());
 		for (const auto &j : doc.at("fallbacks"))
 			p.fallbacks_.push_back({text(j, "function"), text(j, "reason"), j.value("sometimes", false)});
 		for (const auto &j : doc.at("outcomes"))

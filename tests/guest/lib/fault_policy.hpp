@@ -31,7 +31,7 @@ class FaultPolicy {
 		bool sometimes; ///< it need not be seen in each run
 		bool seen = false;
 	};
-	std::set<std::string> allocators_, others_;
+	std::set<std::string> allocators_, others_, walked_in_part_;
 	std::vector<Fallback> fallbacks_;
 	std::vector<Outcome> outcomes_;
 	std::vector<Unhit> unhit_;
@@ -42,6 +42,8 @@ public:
 	const std::set<std::string> &allocators() const { return allocators_; }
 	/// Imports that look like allocators and are none.
 	const std::set<std::string> &others() const { return others_; }
+	/// Of which not every site has a scenario: its table is printed, not judged.
+	bool walked_in_part(const std::string &module) const { return walked_in_part_.count(module); }
 	/// Did it fail below a function of the kernel that does without the memory?
 	bool falls_back(const std::vector<Frame> &stack);
 	/// Is that what may come of a failure there? ENOMEM may always.

@@ -204,7 +204,7 @@ TEST(FaultTrace, SpanOfALayout)
 	EXPECT_EQ(layout.place_of(0x1100)->offset, 0x100u); // the end of the last function
 }
 
-constexpr char policy[] = R"({"allocators": ["kmalloc"], "not allocators": [],
+constexpr char policy[] = R"({"allocators": ["kmalloc"], "not allocators": [], "walked in part": ["large"],
 	"fallbacks": [{"function": "kvmalloc", "reason": "vmalloc"},
 		      {"function": "allocate_slab", "sometimes": true, "reason": "a smaller one"}],
 	"outcomes": [{"module": "m", "function": "make", "callee": "kmalloc", "allowed": ["good"], "reason": "retried"}],
@@ -225,6 +225,14 @@ TEST(FaultPolicy, OutcomesAreListedOrEnomem)
 	EXPECT_TRUE(p->excuses("m", {".text", 0, "make", 0, "vmalloc", false}));
 	EXPECT_FALSE(p->excuses("m", {".text", 0, "make", 0, "vmalloc", false})); // the entry is for one site
 	EXPECT_TRUE(p->unused(true).empty());
+}
+
+TEST(FaultPolicy, NamesModulesWalkedInPart)
+{
+	auto p = FaultPolicy::parse(policy);
+	ASSERT_TRUE(p.ok());
+	EXPECT_TRUE(p->walked_in_part("large"));
+	EXPECT_FALSE(p->walked_in_part("m"));
 }
 
 TEST(FaultPolicy, RefusesEntriesWithoutReasonOrWithWildcards)
