@@ -3,7 +3,6 @@
 #pragma once
 
 #include <map>
-#include <set>
 #include <vector>
 
 #include "block_io.hpp"
@@ -12,27 +11,37 @@
 namespace lio::test {
 
 class DifferMedium {
+	/// Chunks [first, end).
+	struct Chunks {
+		uint64_t first, end;
+	};
 	BlockFile file_;
 	DifferGeometry geometry_;
-	AlignedBuffer now_, want_;
-	std::set<uint64_t> strays_; ///< chunks outside the windows that a command named
-	bool all_ = false; ///< so many that all of the medium is to be looked at
+	AlignedBuffer now_, want_; ///< what was read; what all of the medium should be
+	std::vector<Chunks> named_; ///< by the commands since the last look
 
 public:
+	/// How much of it is looked at. Emulation copies slowly: all of it after each batch would take far longer than
+	/// the commands do. What no command may change is found when all of it is looked at.
+	enum class Extent : uint8_t {
+		named, ///< what commands named
+		windows, ///< and the places that commands name on purpose
+		all,
+	};
+
 	/// All of it becomes the pattern.
 	static Result<DifferMedium> create(BlockFile file, const DifferGeometry &geometry);
 
-	/// What @c may change is to be looked at.
-	void name(const DifferCommand &c);
+	/// What @c may have changed is to be looked at. @good: its status was.
+	void name(const DifferCommand &c, bool good);
 	/// The chunks that are not the pattern, with their contents; they are it again afterwards.
-	Result<std::map<uint64_t, std::vector<uint8_t>>> take_changes();
-	/// All of it is the pattern.
-	Status verify();
+	Result<std::map<uint64_t, std::vector<uint8_t>>> take_changes(Extent extent);
 
 private:
 	DifferMedium(BlockFile file, const DifferGeometry &geometry);
 	uint64_t chunk_bytes() const { return uint64_t(differ_chunk) * geometry_.block_size; }
-	Status look(uint64_t first_chunk, uint64_t chunks, std::map<uint64_t, std::vector<uint8_t>> &changes);
+	std::vector<Chunks> to_look_at(Extent extent);
+	Status look(Chunks part, std::map<uint64_t, std::vector<uint8_t>> &changes);
 };
 
 } // namespace lio::test

@@ -11,6 +11,8 @@ namespace {
 
 constexpr unsigned most_complaints = 30;
 constexpr milliseconds command_limit = seconds(30);
+/// Batches between two looks at the windows and at all of the medium.
+constexpr uint64_t windows_every = 32, all_every = 1024;
 
 Answer answer_of(const ScsiReply &r)
 {
@@ -108,7 +110,7 @@ Status DifferRunner::run_apart(uint64_t index, DifferCommand c, const RouteRule 
 		model_.fit(c);
 	LIO_TRY(record_.answers[index], send(index, c));
 	const Answer &a = record_.answers[index];
-	target_.medium.name(c);
+	target_.medium.name(c, a.good());
 	if (a.flags & answer_refused)
 		return {};
 	if (target_.ours)
@@ -122,7 +124,7 @@ Status DifferRunner::run_apart(uint64_t index, DifferCommand c, const RouteRule 
 Status DifferRunner::judge_medium()
 {
 	const DifferGeometry &g = maker_.geometry();
-	LIO_TRY(auto changes, target_.medium.take_changes());
+	LIO_TRY(auto changes, target_.medium.take_changes(DifferMedium::Extent::named));
 	for (const auto &[chunk, bytes] : changes)
 		for (uint64_t i = 0; target_.ours && i < differ_chunk; i++) {
 			auto want = model_.block(chunk * differ_chunk + i);
@@ -136,6 +138,16 @@ Status DifferRunner::judge_medium()
 	return {};
 }
 
+/// By the batch's number alone: what no command names is found after the same one on both targets.
+DifferMedium::Extent DifferRunner::extent_after(uint64_t batch) const
+{
+	using enum DifferMedium::Extent;
+	bool last = (batch + 1) * differ_batch >= record_.header.count;
+	if (last || batch % all_every == all_every - 1)
+		return all;
+	return batch % windows_every == windows_every - 1 ? windows : named;
+}
+
 Status DifferRunner::run_batch(uint64_t first, uint64_t end)
 {
 	std::vector<std::pair<uint64_t, DifferCommand>> apart;
@@ -147,9 +159,9 @@ Status DifferRunner::run_batch(uint64_t first, uint64_t end)
 		}
 		LIO_TRY(record_.answers[i], send(i, c));
 		record_.answers[i].flags |= answer_compared;
-		target_.medium.name(c);
+		target_.medium.name(c, record_.answers[i].good());
 	}
-	LIO_TRY(auto changes, target_.medium.take_changes());
+	LIO_TRY(auto changes, target_.medium.take_changes(extent_after(first / differ_batch)));
 	for (const auto &[chunk, bytes] : changes)
 		record_.chunks.push_back({first / differ_batch, chunk, hash_bytes(bytes)});
 	for (auto &[index, command] : apart)
@@ -166,7 +178,9 @@ Status DifferRunner::run(const DifferHeader &header, const std::string &path)
 	for (uint64_t first = 0; first < header.count; first += differ_batch)
 		if (Status s = run_batch(first, std::min(first + differ_batch, header.count)); !s)
 			return Error{s.code(), s.error().path, "in the batch of command " + std::to_string(first) + ": " + s.error().what};
-	LIO_CHECK(target_.medium.verify());
+	LIO_TRY(auto left, target_.medium.take_changes(DifferMedium::Extent::all));
+	if (!left.empty())
+		return Error{EILSEQ, "chunk " + std::to_string(left.begin()->first), "after all commands changed:"};
 	return record_.save(path);
 }
 

@@ -37,6 +37,7 @@ public:
 	uint64_t judged() const { return judged_; }
 
 private:
+	DifferMedium::Extent extent_after(uint64_t batch) const;
 	Status run_batch(uint64_t first, uint64_t end);
 	Status run_apart(uint64_t index, DifferCommand c, const RouteRule &rule);
 	Result<Answer> send(uint64_t index, const DifferCommand &c);

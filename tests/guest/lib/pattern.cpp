@@ -17,9 +17,10 @@ namespace {
 
 constexpr size_t chunk = 1 << 20;
 
-uint64_t word_at(uint64_t offset, uint64_t generation)
+/// The word at an offset is mix64(this ^ offset).
+uint64_t base_of(uint64_t generation)
 {
-	return mix64(mix64(seed() ^ generation) ^ offset);
+	return mix64(seed() ^ generation);
 }
 
 constexpr std::array<uint32_t, 256> make_crc_table()
@@ -38,8 +39,9 @@ constexpr std::array<uint32_t, 256> make_crc_table()
 
 void fill_pattern(std::span<uint8_t> out, uint64_t offset, uint64_t generation)
 {
+	uint64_t base = base_of(generation);
 	for (size_t at = 0; at < out.size(); at += 8) {
-		uint64_t w = word_at(offset + at, generation);
+		uint64_t w = mix64(base ^ (offset + at));
 		memcpy(&out[at], &w, std::min<size_t>(8, out.size() - at));
 	}
 }
@@ -53,8 +55,9 @@ std::vector<uint8_t> pattern(size_t len, uint64_t offset, uint64_t generation)
 
 std::optional<size_t> find_mismatch(std::span<const uint8_t> data, uint64_t offset, uint64_t generation)
 {
+	uint64_t base = base_of(generation);
 	for (size_t at = 0; at < data.size(); at += 8) {
-		uint64_t w = word_at(offset + at, generation);
+		uint64_t w = mix64(base ^ (offset + at));
 		uint8_t want[8];
 		memcpy(want, &w, 8);
 		for (size_t i = at; i < std::min(at + 8, data.size()); i++)
