@@ -169,9 +169,9 @@ static enum mode_error check_page(const struct mode_facts *f, const u8 *list, si
 		return MODE_TRUNCATED;
 	/* With SPF or PS set it is none of ours (PS is reserved here). */
 	mp = mode_find(list[0]);
-	if (!mp || list[1] != mp->len - 2)
+	if (!mp)
 		return MODE_BAD_VALUE;
-	if (len < mp->len)
+	if (len < mp->len)	/* before what is in it, PAGE LENGTH too */
 		return MODE_TRUNCATED;
 	mode_page_build(mp, f, false, data);
 	*used = mp->len;

@@ -58,6 +58,16 @@ std::string hex_byte(uint8_t b)
 	return buf;
 }
 
+/// With its number and the parameter list, if it may be one, to judge it by.
+std::string described(const DifferCommand &c, uint64_t index)
+{
+	constexpr size_t longest_list = 64;
+	std::string text = std::to_string(index) + " " + c.str();
+	for (size_t i = 0; i < c.out.size() && c.out.size() <= longest_list; i++)
+		text += (i ? " " : ": ") + hex_byte(c.out[i]).substr(2);
+	return text;
+}
+
 void add_data(const DifferRecord &stock, const DifferRecord &ours, uint64_t index, std::vector<CdbDifference> &all)
 {
 	auto a = stock.contents.find(stock.answers[index].data), b = ours.contents.find(ours.answers[index].data);
@@ -120,7 +130,7 @@ private:
 		}
 		v_.compared++;
 		for (const auto &d : differing_fields(c, stock_, ours_, i, rules_.has_free_data(c))) {
-			explain(c, d);
+			explain(c, d, i);
 			if (d.field == "answer")
 				taint(c);
 		}
@@ -140,7 +150,7 @@ private:
 
 	size_t index_of(const test::RouteRule &rule) const { return size_t(&rule - rules_.routes.data()); }
 
-	void explain(const DifferCommand &c, const CdbDifference &d)
+	void explain(const DifferCommand &c, const CdbDifference &d, uint64_t index)
 	{
 		for (size_t n = 0; n < rules_.differences.size(); n++) {
 			const auto &e = rules_.differences[n];
@@ -158,7 +168,7 @@ private:
 		if (c.cdb[0] == 0x12)
 			name.bits = {{1, 1, uint8_t(c.cdb[1] & 1)}, {2, 0xff, c.cdb[2]}};
 		auto &f = findings_[{name.str(), d.field, d.stock, d.ours}];
-		f = {name.str(), d, f.count + 1, c.str()};
+		f = {name.str(), d, f.count + 1, described(c, index)};
 	}
 
 	template <class F> void for_chunks(const std::vector<tcmu::test::BlockRange> &ranges, F &&f) const

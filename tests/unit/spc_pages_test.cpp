@@ -399,6 +399,14 @@ TEST(ModeSelect, EveryCutIsTruncated)
 	}
 }
 
+/// As the distribution's target has it: what is missing is told before what is wrong.
+TEST(ModeSelect, CutBeforeWrongLength)
+{
+	EXPECT_EQ(select(hex("00 00 00 00 0a 12 02 00")), MODE_TRUNCATED);
+	EXPECT_EQ(select(hex("00 00 00 00 0a 12 02 10 00 40 00 00 ff ff 00 1e")), MODE_BAD_VALUE);
+	EXPECT_EQ(select(hex("00 00 00 00 0b 12 02 00")), MODE_BAD_VALUE);
+}
+
 TEST(ModeSelect, AnyBytesStayInside)
 {
 	uint64_t seed = std::random_device{}();
