@@ -152,6 +152,20 @@ static void give_index(struct se_device *dev)
 	mutex_unlock(&device_mutex);
 }
 
+/* What the backstore has found of its device's designators. */
+static void free_identifiers(struct se_device *dev)
+{
+	struct t10_wwn *wwn = &dev->t10_wwn;
+	struct t10_vpd *vpd, *next;
+
+	spin_lock(&wwn->t10_vpd_lock);
+	list_for_each_entry_safe(vpd, next, &wwn->t10_vpd_list, vpd_list) {
+		list_del(&vpd->vpd_list);
+		kfree(vpd);
+	}
+	spin_unlock(&wwn->t10_vpd_lock);
+}
+
 /**
  * dev_configure - the attribute enable
  * @dev:	a device whose parameters are set
@@ -172,6 +186,7 @@ int dev_configure(struct se_device *dev)
 	ret = dev->transport->configure_device(dev);
 	if (ret) {
 		give_index(dev);
+		free_identifiers(dev);
 		return ret;
 	}
 	take_limits(dev);
@@ -179,6 +194,7 @@ int dev_configure(struct se_device *dev)
 	if (ret) {
 		dev->transport->destroy_device(dev);
 		give_index(dev);
+		free_identifiers(dev);
 		return ret;
 	}
 	dev->dev_flags |= DF_CONFIGURED;
@@ -207,6 +223,7 @@ void dev_destroy(struct se_device *dev)
 		dev->transport->destroy_device(dev);
 		give_index(dev);
 	}
+	free_identifiers(dev);
 	alua_dev_exit(dev);
 	if (dev->transport->free_prot)
 		dev->transport->free_prot(dev);

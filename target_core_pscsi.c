@@ -340,38 +340,45 @@ static void pscsi_read_serial(struct scsi_device *sdev, struct se_device *se_dev
 	se_dev->dev_flags |= DF_FIRMWARE_VPD_UNIT_SERIAL;
 }
 
-static void pscsi_add_identifier(struct t10_wwn *wwn, u8 *designator)
+/* The core frees them: with the device, or when it is not to be had. */
+static int pscsi_add_identifier(struct t10_wwn *wwn, u8 *designator)
 {
 	struct t10_vpd *vpd = kzalloc(sizeof(*vpd), GFP_KERNEL);
 
 	if (!vpd)
-		return;
+		return -ENOMEM;
 	INIT_LIST_HEAD(&vpd->vpd_list);
 	transport_set_vpd_proto_id(vpd, designator);
 	transport_set_vpd_assoc(vpd, designator);
 	if (transport_set_vpd_ident_type(vpd, designator) || transport_set_vpd_ident(vpd, designator)) {
 		kfree(vpd);
-		return;
+		return 0;
 	}
+	spin_lock(&wwn->t10_vpd_lock);
 	list_add_tail(&vpd->vpd_list, &wwn->t10_vpd_list);
+	spin_unlock(&wwn->t10_vpd_lock);
+	return 0;
 }
 
-static void pscsi_read_identifiers(struct scsi_device *sdev, struct t10_wwn *wwn, u8 *page)
+static int pscsi_read_identifiers(struct scsi_device *sdev, struct t10_wwn *wwn, u8 *page)
 {
 	u32 at, end;
+	int err = 0;
 
 	if (scsi_get_vpd_page(sdev, 0x83, page, PSCSI_VPD_LEN))
-		return;
+		return 0;
 	end = min_t(u32, get_unaligned_be16(&page[2]) + 4, PSCSI_VPD_LEN);
-	for (at = 4; at + 4 <= end && at + 4 + page[at + 3] <= end; at += 4 + page[at + 3])
+	for (at = 4; !err && at + 4 <= end && at + 4 + page[at + 3] <= end; at += 4 + page[at + 3])
 		if (page[at + 3])
-			pscsi_add_identifier(wwn, &page[at]);
+			err = pscsi_add_identifier(wwn, &page[at]);
+	return err;
 }
 
 static int pscsi_read_names(struct scsi_device *sdev, struct se_device *se_dev)
 {
 	struct t10_wwn *wwn = &se_dev->t10_wwn;
 	u8 *page = kzalloc(PSCSI_VPD_LEN + 1, GFP_KERNEL);
+	int err;
 
 	if (!page)
 		return -ENOMEM;
@@ -383,9 +390,9 @@ static int pscsi_read_names(struct scsi_device *sdev, struct se_device *se_dev)
 	}
 	pscsi_read_serial(sdev, se_dev, page);
 	memset(page, 0, PSCSI_VPD_LEN);
-	pscsi_read_identifiers(sdev, wwn, page);
+	err = pscsi_read_identifiers(sdev, wwn, page);
 	kfree(page);
-	return 0;
+	return err;
 }
 
 /*

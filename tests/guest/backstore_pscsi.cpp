@@ -14,33 +14,6 @@
 namespace lio::test {
 namespace {
 
-BackstoreSpec bare_spec()
-{
-	BackstoreSpec spec;
-	spec.plugin = Plugin::pscsi;
-	spec.name = "p";
-	spec.enable = false;
-	return spec;
-}
-
-/// "H:C:T:L" as control wants it.
-std::string address_control(const std::string &device)
-{
-	unsigned h = 0, c = 0, t = 0, l = 0;
-	EXPECT_EQ(sscanf(device.substr(device.rfind('/') + 1).c_str(), "%u:%u:%u:%u", &h, &c, &t, &l), 4);
-	return "scsi_host_id=" + std::to_string(h) + ",scsi_channel_id=" + std::to_string(c) +
-	       ",scsi_target_id=" + std::to_string(t) + ",scsi_lun_id=" + std::to_string(l);
-}
-
-Result<Backstore> make_pscsi(const std::string &device, const std::string &node)
-{
-	LIO_TRY(Backstore p, Backstore::create(bare_spec()));
-	LIO_CHECK(write_value(p.path() + "/udev_path", node));
-	LIO_CHECK(p.control(address_control(device)));
-	LIO_CHECK(p.enable());
-	return p;
-}
-
 void expect_complaints()
 {
 	for (const char *text : {"target_core_pscsi: control needs scsi_host_id=", "udev_path is to be set before",
@@ -63,7 +36,7 @@ TEST(BackstorePscsi, Control)
 			      {"scsi_host_id=-1", 0, "Host ID: -1\n"}, {"scsi_lun_id=99999999999", ERANGE, fresh},
 			      {"scsi_lun_id=0x1", 0, "LUN: 1 Host"}, {"scsi_channel_id=2,scsi_target_id=3\n", 0, "Channel ID: 2 Target ID: 3"}}) {
 		SCOPED_TRACE(c.text);
-		ASSERT_OK_AND_ASSIGN(Backstore p, Backstore::create(bare_spec()));
+		ASSERT_OK_AND_ASSIGN(Backstore p, Backstore::create(pscsi_spec("p")));
 		EXPECT_ERRNO(p.control(c.text), c.code);
 		EXPECT_NE(p.info().value_or("").find(c.shows), std::string::npos) << p.info().value_or("");
 		EXPECT_ERRNO(p.enable(), EINVAL);

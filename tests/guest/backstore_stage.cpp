@@ -132,4 +132,30 @@ Result<std::string> debug_disk(const std::vector<std::string> &params)
 	return name;
 }
 
+std::string address_control(const std::string &device)
+{
+	unsigned h = 0, c = 0, t = 0, l = 0;
+	EXPECT_EQ(sscanf(device.substr(device.rfind('/') + 1).c_str(), "%u:%u:%u:%u", &h, &c, &t, &l), 4);
+	return "scsi_host_id=" + std::to_string(h) + ",scsi_channel_id=" + std::to_string(c) +
+	       ",scsi_target_id=" + std::to_string(t) + ",scsi_lun_id=" + std::to_string(l);
+}
+
+BackstoreSpec pscsi_spec(const std::string &name)
+{
+	BackstoreSpec spec;
+	spec.plugin = Plugin::pscsi;
+	spec.name = name;
+	spec.enable = false;
+	return spec;
+}
+
+Result<Backstore> make_pscsi(const std::string &device, const std::string &node)
+{
+	LIO_TRY(Backstore p, Backstore::create(pscsi_spec("p")));
+	LIO_CHECK(write_value(p.path() + "/udev_path", node));
+	LIO_CHECK(p.control(address_control(device)));
+	LIO_CHECK(p.enable());
+	return p;
+}
+
 } // namespace lio::test

@@ -52,6 +52,13 @@ Result<std::string> debug_device(const std::vector<std::string> &params = {});
 /// The same for a disk: its name (sdX).
 Result<std::string> debug_disk(const std::vector<std::string> &params = {});
 
+/// What pscsi wants in control for @device, a directory named "H:C:T:L".
+std::string address_control(const std::string &device);
+/// It is not enabled: control and udev_path are to be written first.
+BackstoreSpec pscsi_spec(const std::string &name);
+/// The backstore for @device, whose block or character device is @node.
+Result<Backstore> make_pscsi(const std::string &device, const std::string &node);
+
 /// @spec's backstore with @attribs set once it is enabled, on LUN 0.
 Result<LoopDisk> make_disk(const BackstoreSpec &spec,
 			   const std::vector<std::pair<std::string, std::string>> &attribs = {});
