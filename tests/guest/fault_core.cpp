@@ -127,7 +127,7 @@ TEST_F(FaultCore, Commands)
 
 TEST_F(FaultCore, Format)
 {
-	ASSERT_OK_AND_ASSIGN(Backstore store, Backstore::create(ramdisk_spec("fault", 64 << 10)));
+	ASSERT_OK_AND_ASSIGN(Backstore store, make_thin(ramdisk_spec("fault", 64 << 10)));
 	ASSERT_OK(store.set("emulate_format", "1"));
 	// OVERWRITE of one pass with a pattern of one byte; FORMAT UNIT without a parameter list.
 	CommandList list;
