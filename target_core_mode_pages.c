@@ -192,19 +192,22 @@ static enum mode_error check_page(const struct mode_facts *f, const u8 *list, si
 enum mode_error mode_check(const struct mode_facts *f, bool ten, const u8 *list, size_t len)
 {
 	size_t header = ten ? 8 : 4, at, used, bd_len;
-	enum mode_error error;
+	enum mode_error error, page_error;
 	bool longlba;
 
 	if (len < header)
 		return MODE_TRUNCATED;
-	if (list[ten ? 2 : 1])
-		return MODE_BAD_VALUE;	/* MEDIUM TYPE */
 	longlba = ten && list[4] & 1;
 	bd_len = ten ? list_be(list + 6, 2) : list[3];
 	if (bd_len > len - header)
 		return MODE_TRUNCATED;
-	error = check_block_descriptor(f, longlba, list + header, bd_len);
-	for (at = header + bd_len; !error && at < len; at += used)
-		error = check_page(f, list + at, len - at, &used);
+	error = list[ten ? 2 : 1] /* MEDIUM TYPE */ ? MODE_BAD_VALUE :
+		check_block_descriptor(f, longlba, list + header, bd_len);
+	/* A page that is cut is told before what is wrong in front of it. */
+	for (at = header + bd_len; at < len; at += used) {
+		page_error = check_page(f, list + at, len - at, &used);
+		if (page_error)
+			return page_error;
+	}
 	return error;
 }

@@ -335,6 +335,7 @@ DifferCommand Shaping::make()
 		c_.cdb = make_cdb(c_.bytes().first(6 + draw_.below(c_.cdb.size() - 6)));
 	set_direction();
 	set_data();
+	c_.cdb = make_cdb(c_.bytes()); // fields may have been written behind the end of a cut one
 	return std::move(c_);
 }
 
