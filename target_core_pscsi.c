@@ -156,9 +156,11 @@ static void pscsi_complete(struct se_cmd *cmd, struct scsi_cmnd *scmd)
 		if (pscsi_is_read_to_mark(cmd, scmd))
 			cmd->se_cmd_flags |= SCF_TREAT_READ_AS_NORMAL;
 	}
-	/* Whatever the status: what was not moved is told. */
-	if (moved < cmd->data_length)
+	/* Whatever the status: what was not moved is told, and then nothing was too much. */
+	if (moved < cmd->data_length) {
+		cmd->se_cmd_flags &= ~SCF_OVERFLOW_BIT;
 		target_set_cmd_data_length(cmd, moved);
+	}
 	target_complete_cmd(cmd, status);
 }
 
@@ -321,8 +323,43 @@ static sense_reason_t pscsi_execute_cmd(struct se_cmd *cmd)
 	return 0;
 }
 
+/* Blocks that a disk reads for @cdb; 0: it is another command. */
+static u32 pscsi_blocks_to_read(const u8 *cdb)
+{
+	switch (cdb[0]) {
+	case READ_6:
+		return cdb[4] ?: 256;
+	case READ_10:
+		return get_unaligned_be16(&cdb[7]);
+	case READ_12:
+		return get_unaligned_be32(&cdb[6]);
+	case READ_16:
+		return get_unaligned_be32(&cdb[10]);
+	default:
+		return 0;
+	}
+}
+
+/*
+ * The device is given as much room as the initiator has, and does not say how much
+ * more its CDB asks for: initiators want to know (RFC 7143 11.4.5.1).
+ */
+static void pscsi_note_overflow(struct se_cmd *cmd)
+{
+	u64 bytes = (u64)pscsi_blocks_to_read(cmd->t_task_cdb) * cmd->se_dev->dev_attrib.hw_block_size;
+
+	if (pscsi_get_device_type(cmd->se_dev) != TYPE_DISK || cmd->data_direction == DMA_TO_DEVICE ||
+	    cmd->unknown_data_length)
+		return;
+	if (bytes <= cmd->data_length || bytes - cmd->data_length > U32_MAX)
+		return;
+	cmd->se_cmd_flags |= SCF_OVERFLOW_BIT;
+	cmd->residual_count = bytes - cmd->data_length;
+}
+
 static sense_reason_t pscsi_parse_cdb(struct se_cmd *cmd)
 {
+	pscsi_note_overflow(cmd);
 	return passthrough_parse_cdb(cmd, pscsi_execute_cmd);
 }
 

@@ -244,7 +244,7 @@ Result<CunitResults> run_tool(const std::vector<std::string> &paths, const std::
 	std::vector<std::string> argv = {"iscsi-test-cu", "--dataloss", "--allow-sanitize", "--test=" + (tmp / "tests")};
 	argv.insert(argv.end(), paths.begin(), paths.end());
 	LIO_TRY(Process tool, Process::spawn(argv, {.log_file = tmp / "log"}));
-	LIO_CHECK(wait_until(Deadline(seconds(900)), "iscsi-test-cu", [&] {
+	LIO_CHECK(wait_until(Deadline(seconds(1500)), "iscsi-test-cu", [&] {
 		check_dmesg_now();
 		return !tool.running();
 	}, milliseconds(200)));
