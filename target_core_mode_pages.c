@@ -167,8 +167,8 @@ static enum mode_error check_page(const struct mode_facts *f, const u8 *list, si
 
 	if (len < 2)
 		return MODE_TRUNCATED;
-	/* With SPF or PS set it is none of ours (PS is reserved here). */
-	mp = mode_find(list[0]);
+	/* With SPF set it is none of ours; PS is reserved here, and differs from what is built. */
+	mp = mode_find(list[0] & ~0x80);
 	if (!mp)
 		return MODE_BAD_VALUE;
 	if (len < mp->len)	/* before what is in it, PAGE LENGTH too */

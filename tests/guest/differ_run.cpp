@@ -80,7 +80,7 @@ TEST_P(Differ, Record)
 	ASSERT_OK_AND_ASSIGN(Progress progress, Progress::create());
 	ASSERT_OK(make_dirs("/out"));
 
-	DifferHeader header{seed(), commands ? strtoull(commands, nullptr, 10) : count(200, 500000), {disk_bytes / block_size, block_size},
+	DifferHeader header{seed(), commands ? strtoull(commands, nullptr, 10) : count(10000, 500000), {disk_bytes / block_size, block_size},
 			    rules_hash};
 	RecordProperty("commands", std::to_string(header.count));
 	std::string name = "differ-" + std::to_string(block_size);

@@ -405,6 +405,8 @@ TEST(ModeSelect, CutBeforeWrongLength)
 	EXPECT_EQ(select(hex("00 00 00 00 0a 12 02 00")), MODE_TRUNCATED);
 	EXPECT_EQ(select(hex("00 00 00 00 0a 12 02 10 00 40 00 00 ff ff 00 1e")), MODE_BAD_VALUE);
 	EXPECT_EQ(select(hex("00 00 00 00 0b 12 02 00")), MODE_BAD_VALUE);
+	EXPECT_EQ(select(hex("00 00 00 00 8a 0a 02 10")), MODE_TRUNCATED);
+	EXPECT_EQ(select(hex("00 00 00 00 8a 0a 02 10 00 40 00 00 ff ff 00 1e")), MODE_BAD_VALUE);
 	EXPECT_EQ(select(hex("00 01 00 08 00 00 00 00")), MODE_TRUNCATED);
 	EXPECT_EQ(select(hex("00 01 00 00 0a")), MODE_TRUNCATED);
 	EXPECT_EQ(select(hex("00 00 00 08 00 00 80 01 00 00 02 00 0a 0a 02")), MODE_TRUNCATED);
