@@ -427,7 +427,21 @@ const char *const told_by_stock[] = {
 	"^target_cmd_size_check: \\d+ callbacks suppressed",
 	"^Rejecting underflow/overflow for WRITE data CDB",
 	"^ABORT_TASK: Sending TMR_TASK_DOES_NOT_EXIST for ref_tag: ",
+	"^COMPARE_AND_WRITE contains NoLB: \\d+ greater than 1$",
+	"^Detected MISCOMPARE at offset \\d+$",
 };
+
+/// @recorded may name several results: "pass|fail" is what is not always the same there.
+void expect_as_recorded(const CunitResults &got, const CunitResults &recorded)
+{
+	EXPECT_EQ(got.size(), recorded.size());
+	for (const auto &[test, result] : got) {
+		auto it = recorded.find(test);
+		std::string allowed = it == recorded.end() ? "" : "|" + it->second + "|";
+		EXPECT_NE(allowed.find("|" + result + "|"), std::string::npos)
+			<< test << ": " << result << ", recorded: " << allowed;
+	}
+}
 
 /// The record that ours is measured by is what the distribution's core does.
 TEST_P(ConformanceStock, SuitesOfTheFabric)
@@ -441,7 +455,7 @@ TEST_P(ConformanceStock, SuitesOfTheFabric)
 	ASSERT_OK_AND_ASSIGN(CunitResults got, run_tool(nodes.paths, tests, name + ".log"));
 	ASSERT_OK(write_file("/out/" + name + ".json", nlohmann::json(got).dump(1, '\t') + "\n"));
 	ASSERT_OK_AND_ASSIGN(CunitResults recorded, results_of_stock(GetParam().backstore));
-	EXPECT_EQ(got, recorded);
+	expect_as_recorded(got, recorded);
 }
 
 INSTANTIATE_TEST_SUITE_P(Iscsi, ConformanceStock,
