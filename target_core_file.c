@@ -13,6 +13,7 @@
 #undef pr_fmt
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/falloc.h>
 #include <linux/module.h>
@@ -176,7 +177,9 @@ static int fd_rw_sync(struct fd_dev *dev, struct se_cmd *cmd, struct scatterlist
 
 /**
  * struct fd_io - a transfer without page cache
- * @iocb:	the VFS's part
+ * @iocb:	the VFS's part, with a reference to the file
+ * @refs:	one of the transfer, one of the call that starts it: file systems look
+ *		at the kiocb and its file once more when the transfer is over already
  * @cmd:	the command
  * @sg:		where its data is
  * @nents:	entries of @sg
@@ -184,11 +187,20 @@ static int fd_rw_sync(struct fd_dev *dev, struct se_cmd *cmd, struct scatterlist
  */
 struct fd_io {
 	struct kiocb iocb;
+	refcount_t refs;
 	struct se_cmd *cmd;
 	struct scatterlist *sg;
 	u32 nents;
 	struct bio_vec vecs[];
 };
+
+static void fd_io_put(struct fd_io *io)
+{
+	if (!refcount_dec_and_test(&io->refs))
+		return;
+	fput(io->iocb.ki_filp);
+	kfree(io);
+}
 
 static void fd_io_end_write(struct fd_io *io)
 {
@@ -219,7 +231,7 @@ static void fd_io_done(struct kiocb *iocb, long ret)
 	if (err && (iocb->ki_flags & IOCB_DSYNC))
 		fd_flush_failed(to_fd_dev(cmd->se_dev));
 	fd_io_end_write(io);
-	kfree(io);
+	fd_io_put(io);
 	backstore_complete(cmd, err);
 }
 
@@ -233,7 +245,8 @@ static struct fd_io *fd_io_alloc(struct fd_dev *dev, struct se_cmd *cmd, struct 
 	io->cmd = cmd;
 	io->sg = sg;
 	io->nents = nents;
-	init_sync_kiocb(&io->iocb, dev->file);
+	refcount_set(&io->refs, 2);
+	init_sync_kiocb(&io->iocb, get_file(dev->file));
 	io->iocb.ki_pos = fd_lba_to_pos(dev, cmd->t_task_lba);
 	io->iocb.ki_complete = fd_io_done;
 	io->iocb.ki_flags |= IOCB_DIRECT;
@@ -254,6 +267,7 @@ static bool fd_rw_async(struct fd_dev *dev, struct se_cmd *cmd, struct scatterli
 	struct iov_iter iter;
 	size_t len = cmd->data_length;
 	struct fd_io *io;
+	bool refused;
 	ssize_t ret;
 	u32 nr;
 
@@ -267,14 +281,15 @@ static bool fd_rw_async(struct fd_dev *dev, struct se_cmd *cmd, struct scatterli
 	if (write && !dev->is_bdev)
 		kiocb_start_write(&io->iocb);
 	ret = file_call(&io->iocb, &iter, write);
-	if (ret == -EINVAL || ret == -EOPNOTSUPP) {
+	refused = ret == -EINVAL || ret == -EOPNOTSUPP;
+	if (refused) {
 		fd_io_end_write(io);
-		kfree(io);
-		return false;
-	}
-	if (ret != -EIOCBQUEUED)
+		fd_io_put(io);
+	} else if (ret != -EIOCBQUEUED) {
 		fd_io_done(&io->iocb, ret);
-	return true;
+	}
+	fd_io_put(io);
+	return !refused;
 }
 
 /* Protection information is checked on its way in and out if pi_prot_verify says so. */
