@@ -305,7 +305,7 @@ show_console() {
 	first=$(grep -nE -m 1 "$OOPS" "$log" | cut -d: -f1) || true
 	say "the guest's console${first:+ from its first complaint on}:"
 	if [[ -n $first ]]; then
-		tail -n "+$first" "$log" | head -n 80
+		sed -n "$first,$((first + 79))p" "$log" # to its end: a closed pipe would end the lab
 	else
 		tail -n 60 "$log"
 	fi | tr -d '\r' >&2
