@@ -178,8 +178,7 @@ static int fd_rw_sync(struct fd_dev *dev, struct se_cmd *cmd, struct scatterlist
 /**
  * struct fd_io - a transfer without page cache
  * @iocb:	the VFS's part, with a reference to the file
- * @refs:	one of the transfer, one of the call that starts it: file systems look
- *		at the kiocb and its file once more when the transfer is over already
+ * @refs:	the transfer's and the starting call's, which looks at @iocb when that is over
  * @cmd:	the command
  * @sg:		where its data is
  * @nents:	entries of @sg
@@ -267,7 +266,6 @@ static bool fd_rw_async(struct fd_dev *dev, struct se_cmd *cmd, struct scatterli
 	struct iov_iter iter;
 	size_t len = cmd->data_length;
 	struct fd_io *io;
-	bool refused;
 	ssize_t ret;
 	u32 nr;
 
@@ -281,15 +279,16 @@ static bool fd_rw_async(struct fd_dev *dev, struct se_cmd *cmd, struct scatterli
 	if (write && !dev->is_bdev)
 		kiocb_start_write(&io->iocb);
 	ret = file_call(&io->iocb, &iter, write);
-	refused = ret == -EINVAL || ret == -EOPNOTSUPP;
-	if (refused) {
+	if (ret == -EINVAL || ret == -EOPNOTSUPP) {
 		fd_io_end_write(io);
 		fd_io_put(io);
-	} else if (ret != -EIOCBQUEUED) {
-		fd_io_done(&io->iocb, ret);
+		fd_io_put(io);
+		return false;
 	}
+	if (ret != -EIOCBQUEUED)
+		fd_io_done(&io->iocb, ret);
 	fd_io_put(io);
-	return !refused;
+	return true;
 }
 
 /* Protection information is checked on its way in and out if pi_prot_verify says so. */

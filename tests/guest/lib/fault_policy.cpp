@@ -43,7 +43,8 @@ Result<FaultPolicy> FaultPolicy::parse(std::string_view source)
 		for (const auto &j : doc.at("outcomes"))
 			p.outcomes_.push_back({text(j, "module"), text(j, "function"), text(j, "callee"),
 					       j.value("scenario", ""), text(j, "reason"),
-					       j.at("allowed").get<std::set<std::string>>(), {}, j.value("deep", false)});
+					       j.at("allowed").get<std::set<std::string>>(), {}, j.value("deep", false),
+					       j.value("sometimes", false)});
 		for (const auto &j : doc.at("unreachable"))
 			p.unhit_.push_back({text(j, "module"), text(j, "function"), text(j, "callee"), text(j, "reason"),
 					    j.value("sites", 1u)});
@@ -93,7 +94,7 @@ std::vector<std::string> FaultPolicy::unused(bool deep) const
 			v.push_back("fallback in " + f.function);
 	for (const Outcome &o : outcomes_)
 		for (const auto &a : o.allowed)
-			if (!o.seen.count(a) && (deep || !o.deep))
+			if (!o.seen.count(a) && !o.sometimes && (deep || !o.deep))
 				v.push_back("outcome " + a + " of " + o.module + ": " + o.function + " -> " + o.callee +
 					    (o.scenario.empty() ? "" : " in " + o.scenario));
 	for (const Unhit &u : unhit_)

@@ -21,6 +21,7 @@ class FaultPolicy {
 		std::string module, function, callee, scenario, reason;
 		std::set<std::string> allowed, seen;
 		bool deep; ///< only seen with stacks of full depth
+		bool sometimes; ///< it need not be seen in each run
 	};
 	struct Unhit {
 		std::string module, function, callee, reason;
