@@ -269,9 +269,7 @@ static bool fd_rw_async(struct fd_dev *dev, struct se_cmd *cmd, struct scatterli
 	ssize_t ret;
 	u32 nr;
 
-	if (!(dev->file->f_mode & FMODE_CAN_ODIRECT))
-		return false;
-	io = fd_io_alloc(dev, cmd, sg, nents, write);
+	io = dev->file->f_mode & FMODE_CAN_ODIRECT ? fd_io_alloc(dev, cmd, sg, nents, write) : NULL;
 	if (!io)
 		return false;
 	file_take_vecs(sg, io->vecs, nents, &nr, &len);
